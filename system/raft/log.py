@@ -1,0 +1,82 @@
+"""The replicated log, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+
+
+class EntryKind(Enum):
+    NO_OP = "no-op"
+    COMMAND = "command"
+    SESSION = "session"
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry. The command is opaque to Raft."""
+
+    index: int
+    term: int
+    kind: EntryKind
+    command: bytes = b""
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits that stand for kind and command (BLAKE2b-64), in event logs and comparisons."""
+        return blake2b(self.kind.value.encode() + b"\0" + self.command, digest_size=8).hexdigest()
+
+
+class Log:
+    """Entries base_index+1 … last_index; what lies at or below the base has been compacted away.
+
+    Raises IndexError for an index outside of the log, ValueError for an append that leaves a hole.
+    """
+
+    def __init__(self, entries: list[LogEntry] | None = None, base_index: int = 0, base_term: int = 0) -> None:
+        self.base_index = base_index
+        self.base_term = base_term
+        self._entries: list[LogEntry] = []
+        for entry in entries or []:
+            self.append(entry)
+
+    @property
+    def last_index(self) -> int:
+        return self.base_index + len(self._entries)
+
+    @property
+    def last_term(self) -> int:
+        return self._entries[-1].term if self._entries else self.base_term
+
+    def term_at(self, index: int) -> int | None:
+        """The term of the entry at `index`; None where this log has no such entry."""
+        if index == self.base_index:
+            return self.base_term
+        if self.base_index < index <= self.last_index:
+            return self._entries[index - self.base_index - 1].term
+        return None
+
+    def __getitem__(self, index: int) -> LogEntry:
+        if not self.base_index < index <= self.last_index:
+            raise IndexError(f"no entry {index} in a log of {self.base_index + 1}..{self.last_index}")
+        return self._entries[index - self.base_index - 1]
+
+    def slice(self, first: int, limit: int) -> tuple[LogEntry, ...]:
+        """At most `limit` entries from `first` on."""
+        start = first - self.base_index - 1
+        if start < 0:
+            raise IndexError(f"entry {first} has been compacted away (base {self.base_index})")
+        return tuple(self._entries[start : start + limit])
+
+    def append(self, entry: LogEntry) -> None:
+        if entry.index != self.last_index + 1:
+            raise ValueError(f"entry {entry.index} does not follow {self.last_index}")
+        self._entries.append(entry)
+
+    def truncate_from(self, index: int) -> None:
+        """Removes the entry at `index` and all above it."""
+        if index <= self.base_index:
+            raise IndexError(f"cannot truncate at {index}: compacted up to {self.base_index}")
+        del self._entries[index - self.base_index - 1 :]

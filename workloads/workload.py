@@ -1,0 +1,32 @@
+"""The language of load: a workload draws operations and translates them; it does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, Protocol
+
+from system.client import Answer, Request
+
+Value = Any
+
+
+class Workload(Protocol):
+    """One file in this room, one line in workloads.WORKLOADS. One object serves one run.
+
+    checkers: names (checkers.CHECKERS) that judge its histories, besides those every run has
+    """
+
+    name: str
+    checkers: tuple[str, ...]
+
+    def draw(self, rng: Random) -> tuple[str, Value]:
+        """The next operation's (f, value); written values are unique in a run."""
+
+    def request(self, f: str, value: Value) -> Request: ...
+
+    def outcome(self, f: str, value: Value, answer: Answer) -> tuple[str, Value]:
+        """The completion's (type, value): "ok", or "fail" for an answer that says it changed nothing."""
+
+    def final_reads(self) -> Sequence[tuple[str, Value]]:
+        """Reads of everything that was ever written to, for after the last heal."""
