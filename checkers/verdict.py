@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -67,3 +68,32 @@ def worst(verdicts: Iterable[Verdict]) -> Validity:
     """The validity of a run: the worst of its verdicts; UNKNOWN of none at all, never YES."""
     seen = {verdict.valid for verdict in verdicts}
     return next((validity for validity in _WORST_FIRST if validity in seen), Validity.UNKNOWN)
+
+
+# A broken system breaks the same rule a thousand times; the first few tell the story.
+ANOMALIES_NAMED = 20
+
+
+def conclude(
+    checker: str,
+    summary: str,
+    *,
+    anomalies: Sequence[Anomaly] = (),
+    unknown: Sequence[str] = (),
+    vacuous: Sequence[str] = (),
+    evidence: dict[str, Any] | None = None,
+) -> Verdict:
+    """The worst that the arguments allow: `no` for any anomaly, then `unknown`, then `vacuous`, each for the
+    reasons given, and `yes` with `summary` only where there are none of these."""
+    evidence = dict(evidence or {})
+    if anomalies:
+        evidence["anomalies"] = dict(sorted(Counter(anomaly.kind for anomaly in anomalies).items()))
+        more = f" ({len(anomalies) - 1} more)" if len(anomalies) > 1 else ""
+        first = f"{anomalies[0].kind}: {anomalies[0].message}{more}"
+        return Verdict(checker, Validity.NO, first, tuple(anomalies[:ANOMALIES_NAMED]), evidence)
+    for validity, reasons in ((Validity.UNKNOWN, unknown), (Validity.VACUOUS, vacuous)):
+        if reasons:
+            evidence["reasons"] = list(reasons)
+            more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+            return Verdict(checker, validity, f"{reasons[0]}{more}", evidence=evidence)
+    return Verdict(checker, Validity.YES, summary, evidence=evidence)

@@ -1,0 +1,26 @@
+"""Harm: nemeses, the schedules that say when each acts, and the proof that it took effect."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from nemesis.kill import Kill
+from nemesis.latency import Latency
+from nemesis.nemesis import Nemesis
+from nemesis.none import Peace
+from nemesis.partition import Partition
+from nemesis.pause import Pause
+from nemesis.workers import Workers
+
+_ALL: tuple[Nemesis, ...] = (Peace(), Partition(), Pause(), Kill(), Latency(), Workers())
+
+NEMESES: dict[str, Nemesis] = {nemesis.name: nemesis for nemesis in _ALL}
+
+
+def resolve(name: str) -> Nemesis:
+    """Raises LookupError, with a line that lists the names there are."""
+    if name in NEMESES:
+        return NEMESES[name]
+    close = get_close_matches(name, NEMESES, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    raise LookupError(f"unknown nemesis '{name}': there are {', '.join(NEMESES)}{hint}")

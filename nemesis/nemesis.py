@@ -63,7 +63,8 @@ class Cluster(Protocol):
 class CanCut(Cluster, Protocol):
     async def cut(self, links: Sequence[Link], kind: CutKind) -> Facts:
         """Cuts each directed link; returns when traffic was seen to be held back, or after 2 s.
-        Facts: {"a->b": {"held_bytes": int, "passed_bytes": int (since the cut)}} for each link, and for its reverse."""
+        Facts since the cut, for each link and for its reverse:
+        {"a->b": {"held_bytes": int, "passed_bytes": int, "passed_messages": int}}."""
 
     async def mend(self, links: Sequence[Link]) -> Facts:
         """Mends them; the same facts, counted from the cut to now."""
@@ -73,7 +74,8 @@ class CanPause(Cluster, Protocol):
     async def pause(self, nodes: Sequence[str]) -> Facts:
         """SIGSTOP. Facts: {node: {"pid": int, "state": "T"}} as the kernel reports it."""
 
-    async def resume(self, nodes: Sequence[str]) -> Facts: ...
+    async def resume(self, nodes: Sequence[str]) -> Facts:
+        """SIGCONT. The same facts; the state is no longer T. A node without a process is left alone."""
 
 
 class CanKill(Cluster, Protocol):
@@ -85,26 +87,65 @@ class CanKill(Cluster, Protocol):
         """Graceful stop (SIGTERM). Facts: {node: {"pid": int, "gone": bool, "exit_code": int}}."""
 
     async def start_nodes(self, nodes: Sequence[str]) -> Facts:
-        """Starts what is not running; returns once it answers. Facts: {node: {"pid": int, "was_pid": int}}."""
+        """Starts what is not running; returns once it answers.
+        Facts: {node: {"pid": int, "was_pid": int}}."""
 
 
 class CanDelay(Cluster, Protocol):
     async def delay(self, links: Sequence[Link], extra_ms: float, jitter_ms: float) -> Facts:
-        """Facts: {"a->b": {"rtt_before_ms": float, "rtt_ms": float}}: round trips measured through the links."""
+        """Delays each directed link. Facts: {"a->b": {"rtt_before_ms": float, "rtt_ms": float}}: round trips
+        from a to b and back, measured through the links; rtt_ms None where no answer came."""
 
-    async def undelay(self, links: Sequence[Link]) -> Facts: ...
+    async def undelay(self, links: Sequence[Link]) -> Facts:
+        """The same facts, measured again: rtt_before_ms with the delay, rtt_ms without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers an option may hold, both ends included."""
+
+    low: float
+    high: float
+
+
+# What an option may hold: a number in a range, or one of these values.
+Choices = Range | tuple[Any, ...]
 
 
 class Nemesis(Protocol):
-    """One file in this room, one line in nemesis.NEMESES.
+    """One file in this room, one line in nemesis.NEMESES. It keeps nothing in itself: what it must remember
+    between an inject and its heal belongs to the cluster (nemesis.in_force).
 
-    needs: the capability a cluster must offer ("cut", "pause", "kill", "delay"; "" for none)
-    plan:  draws this nemesis' steps for a run of `time_limit_s` from its own random stream; numbers count from `first`
+    needs:      the capabilities a cluster must offer, of "cut", "pause", "kill", "delay"
+    on:         the processes it falls on
+    min_nodes:  how many of those there must be
+    min_time_s: the shortest run in which it makes sense
+    targets:    what Step.target may hold
+    options:    what Step.options holds: exactly these names, each with one of these values
     """
 
-    name: str
-    needs: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def needs(self) -> frozenset[str]: ...
+    @property
+    def on(self) -> Literal["nodes", "workers"]: ...
+    @property
+    def min_nodes(self) -> int: ...
+    @property
+    def min_time_s(self) -> float: ...
+    @property
+    def targets(self) -> tuple[str, ...]: ...
+    @property
+    def options(self) -> Mapping[str, Choices]: ...
 
-    def plan(self, rng: Random, nodes: Sequence[str], time_limit_s: float, first: int) -> list[Step]: ...
-    async def inject(self, cluster: Any, step: Step) -> Evidence: ...
-    async def heal(self, cluster: Any, step: Step) -> Evidence: ...
+    def plan(self, rng: Random, nodes: Sequence[str], time_limit_s: float, first: int) -> list[Step]:
+        """Draws this nemesis' steps for a run from its own random stream; numbers count from `first`.
+        `nodes` are the processes it falls on."""
+
+    async def inject(self, cluster: Any, step: Step) -> Evidence:
+        """Does the harm. Its evidence may still be partial: the heal's is final."""
+
+    async def heal(self, cluster: Any, step: Step) -> Evidence:
+        """Undoes exactly what this step's inject did, also where that failed half-way. Took effect: the
+        harm was proven, and so was its end."""

@@ -30,3 +30,13 @@ class Workload(Protocol):
 
     def final_reads(self) -> Sequence[tuple[str, Value]]:
         """Reads of everything that was ever written to, for after the last heal."""
+
+
+def number(text: str) -> int | str:
+    """A value as it comes over the wire: decimal. Anything else was never written, and stays as it is, for
+    the checkers to find."""
+    try:
+        value = int(text)
+    except ValueError:
+        return text
+    return value if str(value) == text else text

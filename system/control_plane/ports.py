@@ -10,8 +10,8 @@ from system.raft.records import Record
 
 
 class Disk(Protocol):
-    """Where a replica's records go. Marks count records; once everything up to a mark is synced, the
-    adapter calls Replica.on_durable(now_ns, mark)."""
+    """Where a replica's records go. Marks count records, from 1 in each boot; once everything up to a
+    mark is synced, the adapter calls Replica.on_durable(now_ns, mark), never from within write."""
 
     def write(self, records: Sequence[Record], mark: int) -> None:
         """Queues records, the last of which has this mark. Returns at once."""
@@ -24,7 +24,8 @@ class Transport(Protocol):
 
 class EventLog(Protocol):
     def write(self, event: str, **fields: Any) -> None:
-        """Notes an event (docs/event-log.md)."""
+        """Notes an event (docs/event-log.md). Adds `v node boot seq time_ns` itself, and `pid cluster` to
+        the `boot` event: a replica knows neither."""
 
     def flush(self) -> None:
         """Hands what was noted to the kernel; called before any message or answer leaves."""

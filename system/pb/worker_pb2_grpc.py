@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class WorkerRegistryServiceStub:
-    """Served by the control plane's leader; a follower refuses with FAILED_PRECONDITION and a
-    crosswind.orchestrator.v1.NotLeader in the status details.
+    """Served by the control plane's leader; a follower refuses with FAILED_PRECONDITION and a serialized
+    crosswind.orchestrator.v1.NotLeader in the trailing metadata "not-leader-bin".
     """
 
     def __init__(self, channel):
@@ -49,8 +49,8 @@ class WorkerRegistryServiceStub:
 
 
 class WorkerRegistryServiceServicer:
-    """Served by the control plane's leader; a follower refuses with FAILED_PRECONDITION and a
-    crosswind.orchestrator.v1.NotLeader in the status details.
+    """Served by the control plane's leader; a follower refuses with FAILED_PRECONDITION and a serialized
+    crosswind.orchestrator.v1.NotLeader in the trailing metadata "not-leader-bin".
     """
 
     def RegisterWorker(self, request, context):
@@ -87,8 +87,8 @@ def add_WorkerRegistryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WorkerRegistryService:
-    """Served by the control plane's leader; a follower refuses with FAILED_PRECONDITION and a
-    crosswind.orchestrator.v1.NotLeader in the status details.
+    """Served by the control plane's leader; a follower refuses with FAILED_PRECONDITION and a serialized
+    crosswind.orchestrator.v1.NotLeader in the trailing metadata "not-leader-bin".
     """
 
     @staticmethod

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import blake2b
+from operator import attrgetter
+
+_TERM = attrgetter("term")
 
 
 class EntryKind(Enum):
@@ -28,6 +32,11 @@ class LogEntry:
         """16 hex digits that stand for kind and command (BLAKE2b-64), in event logs and comparisons."""
         return blake2b(self.kind.value.encode() + b"\0" + self.command, digest_size=8).hexdigest()
 
+    @property
+    def row(self) -> list[int | str]:
+        """The entry in an `append` event: [index, term, kind, digest]."""
+        return [self.index, self.term, self.kind.value, self.digest]
+
 
 class Log:
     """Entries base_index+1 … last_index; what lies at or below the base has been compacted away.
@@ -35,7 +44,9 @@ class Log:
     Raises IndexError for an index outside of the log, ValueError for an append that leaves a hole.
     """
 
-    def __init__(self, entries: list[LogEntry] | None = None, base_index: int = 0, base_term: int = 0) -> None:
+    def __init__(
+        self, entries: list[LogEntry] | None = None, base_index: int = 0, base_term: int = 0
+    ) -> None:
         self.base_index = base_index
         self.base_term = base_term
         self._entries: list[LogEntry] = []
@@ -69,6 +80,32 @@ class Log:
         if start < 0:
             raise IndexError(f"entry {first} has been compacted away (base {self.base_index})")
         return tuple(self._entries[start : start + limit])
+
+    def batch(self, first: int, max_entries: int, max_bytes: int) -> tuple[LogEntry, ...]:
+        """Entries from `first` on within both limits, but at least one where there is one."""
+        entries = self.slice(first, max_entries)
+        size_bytes = 0
+        for count, entry in enumerate(entries):
+            size_bytes += len(entry.command)
+            if size_bytes > max_bytes and count > 0:
+                return entries[:count]
+        return entries
+
+    # Terms never decrease along a log, so an index can be found by its term in logarithmic time.
+
+    def first_index_of(self, term: int) -> int | None:
+        """The first entry of `term`; None where there is none."""
+        at = bisect_left(self._entries, term, key=_TERM)
+        return self._index_if(at, term)
+
+    def last_index_of(self, term: int) -> int | None:
+        """The last entry of `term`; None where there is none."""
+        at = bisect_right(self._entries, term, key=_TERM) - 1
+        return self._index_if(at, term)
+
+    def _index_if(self, at: int, term: int) -> int | None:
+        found = 0 <= at < len(self._entries) and self._entries[at].term == term
+        return self.base_index + at + 1 if found else None
 
     def append(self, entry: LogEntry) -> None:
         if entry.index != self.last_index + 1:

@@ -1,0 +1,8 @@
+"""The tasks a worker can run. A new one is a file here and a line in TASKS."""
+
+from system.worker.tasks.checksum import CHECKSUM
+from system.worker.tasks.task import Task
+
+TASKS: dict[str, Task] = {task.name: task for task in (CHECKSUM,)}
+
+__all__ = ["TASKS", "Task"]

@@ -1,0 +1,181 @@
+"""Drives the load: logical clients, one operation at a time each, recorded as they go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Protocol
+
+from harness.plan import Plan
+from harness.recorder import Recorder
+from system.client import Answer, Client, Refused, Request, Unresolved
+from workloads.workload import Workload
+
+OPEN_TIMEOUT_S = 5.0
+ASK_TWICE = 0.1  # share of a retrying client's commands that are sent again although answered
+
+
+class Target(Protocol):
+    """What the load needs of a cluster."""
+
+    @property
+    def cluster_id(self) -> str: ...
+    @property
+    def client_sites(self) -> tuple[str, ...]: ...
+    def addresses(self, site: str) -> Mapping[str, str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for one process at a time: where it is, and how it behaves.
+
+    Slots go through the client sites in turn; every other round of sites is pinned to its own cloud's node,
+    and every other pair of rounds retries, so that each behaviour meets each other one.
+    """
+
+    number: int
+    site: str
+    pinned: str | None
+    retry: bool
+
+    @classmethod
+    def of(cls, number: int, cluster: Target) -> Slot:
+        sites = cluster.client_sites
+        site, round_ = sites[number % len(sites)], number // len(sites)
+        cloud = site.split("-")[1]
+        own = next((node for node in cluster.addresses(site) if node.split("-")[1] == cloud), None)
+        return cls(number, site, own if round_ % 2 == 0 else None, retry=round_ // 2 % 2 == 0)
+
+
+class Load:
+    """The processes of one run. `run` returns when the time is up and every process has stopped."""
+
+    def __init__(self, plan: Plan, workload: Workload, cluster: Target, recorder: Recorder) -> None:
+        self._plan = plan
+        self._workload = workload
+        self._cluster = cluster
+        self._recorder = recorder
+        self._draws = Random(f"{plan.seed}/workload/{plan.workload}")
+        self._slots = [Slot.of(number, cluster) for number in range(plan.concurrency)]
+        self._next_process = plan.concurrency
+
+    async def run(self, stop: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            for slot in self._slots:
+                group.create_task(self._occupy(slot, stop))
+
+    async def final_reads(self, deadline_s: float) -> tuple[int, int]:
+        """Reads everything once more, from every site in turn; returns (wanted, answered)."""
+        reads = list(self._workload.final_reads())
+        deadline = time.monotonic() + deadline_s
+        done = 0
+        for number, (f, value) in enumerate(reads):
+            slot = Slot(number, self._cluster.client_sites[number % len(self._cluster.client_sites)], None, False)
+            while time.monotonic() < deadline:
+                if await self.one(slot, f, value):
+                    done += 1
+                    break
+        return len(reads), done
+
+    async def one(self, slot: Slot, f: str, value: Any) -> bool:
+        """One operation by a process of its own; whether it was ok."""
+        process = self._new_process()
+        client = await self._open(slot, process, lambda: False)
+        if client is None:
+            return False
+        try:
+            return await self._operate(client, slot, process, f, value, ask_twice=False) == "ok"
+        finally:
+            await client.close()
+
+    async def command(self, deadline_s: float) -> bool:
+        """Draws until an operation that writes, and tries until one is acknowledged: is anyone in charge?"""
+        deadline = time.monotonic() + deadline_s
+        slot = Slot(0, self._cluster.client_sites[0], None, False)
+        while time.monotonic() < deadline:
+            f, value = self._workload.draw(self._draws)
+            if f in ("append", "write") and await self.one(slot, f, value):
+                return True
+        return False
+
+    async def _occupy(self, slot: Slot, stop: asyncio.Event) -> None:
+        """One process after another in this slot; each lives until an operation's fate is unknown."""
+        pace = Random(f"{self._plan.seed}/pace/{slot.number}")
+        mean_s = self._plan.concurrency / self._plan.rate
+        due = time.monotonic() + pace.random() * mean_s
+        process = slot.number
+        while not stop.is_set():
+            client = await self._open(slot, process, stop.is_set)
+            if client is None:
+                process = self._new_process()
+                continue
+            try:
+                alive = True
+                while alive:
+                    if await _set_within(stop, due - time.monotonic()):
+                        return
+                    due = max(due + pace.uniform(0.5, 1.5) * mean_s, time.monotonic())
+                    f, value = self._workload.draw(self._draws)
+                    twice = slot.retry and pace.random() < ASK_TWICE
+                    alive = await self._operate(client, slot, process, f, value, ask_twice=twice) != "info"
+            finally:
+                await client.close()
+            process = self._new_process()
+
+    async def _open(self, slot: Slot, process: int, give_up: Callable[[], bool]) -> Client | None:
+        if give_up():
+            return None
+        client = Client(
+            self._cluster.addresses(slot.site),
+            cluster_id=self._cluster.cluster_id,
+            client_id=f"p{process}",
+            pinned=slot.pinned,
+            retry=slot.retry,
+        )
+        try:
+            await client.open(OPEN_TIMEOUT_S)
+        except (Refused, Unresolved):
+            await client.close()
+            return None
+        return client
+
+    async def _operate(
+        self, client: Client, slot: Slot, process: int, f: str, value: Any, *, ask_twice: bool
+    ) -> str:
+        """Invokes and records one operation; returns its completion's type."""
+        request: Request = self._workload.request(f, value)
+        self._recorder.invoke(process, f, value, slot.pinned)
+        try:
+            answer: Answer = await client.submit(request, ask_twice=ask_twice)
+        except Refused as refusal:
+            self._recorder.complete(process, "fail", f, value, refusal.node, error=str(refusal))
+            return "fail"
+        except Unresolved as doubt:
+            self._recorder.complete(process, "info", f, value, doubt.node, error=str(doubt))
+            return "info"
+        except BaseException as broken:
+            # Cancelled, or a bug of ours: what became of the operation is not known either way.
+            self._recorder.complete(process, "info", f, value, slot.pinned, error=repr(broken))
+            raise
+        kind, seen = self._workload.outcome(f, value, answer)
+        error = "mismatch" if kind == "fail" else None
+        self._recorder.complete(process, kind, f, seen, answer.node, error=error, witness=answer.index)
+        return kind
+
+    def _new_process(self) -> int:
+        self._next_process += 1
+        return self._next_process - 1
+
+
+async def _set_within(event: asyncio.Event, timeout_s: float) -> bool:
+    """Waits for the event, at most so long; whether it is set."""
+    if timeout_s > 0 and not event.is_set():
+        try:
+            async with asyncio.timeout(timeout_s):
+                await event.wait()
+        except TimeoutError:
+            pass
+    return event.is_set()

@@ -1,0 +1,96 @@
+"""A plan: everything that decides a run, as data."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from nemesis import NEMESES
+from system.clusters import CLUSTERS
+from system.mutants import MUTANTS
+from workloads import WORKLOADS
+
+TIME_LIMIT_S = 12.0
+RATE = 80.0
+CONCURRENCY = 12
+NODES = 3
+
+
+class PlanError(ValueError):
+    """A plan that cannot be carried out; the message says what is wrong and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run's options.
+
+    nemeses:      names, all at work in the one run
+    time_limit_s: how long load and faults last
+    rate:         operations a second, of all processes together
+    concurrency:  processes at a time
+    nodes:        control-plane nodes: 1, 3 or 5
+    mutant:       a planted bug's name (system.mutants), or None for the correct system
+    """
+
+    workload: str
+    nemeses: tuple[str, ...]
+    seed: int
+    cluster: str = "local"
+    time_limit_s: float = TIME_LIMIT_S
+    rate: float = RATE
+    concurrency: int = CONCURRENCY
+    nodes: int = NODES
+    mutant: str | None = None
+
+    def __post_init__(self) -> None:
+        known("workload", self.workload, WORKLOADS)
+        known("cluster", self.cluster, CLUSTERS)
+        for name in self.nemeses:
+            known("nemesis", name, NEMESES)
+        if not self.nemeses or len(self.nemeses) != len(dict.fromkeys(self.nemeses)):
+            raise PlanError(f"--nemesis={','.join(self.nemeses)}: name one nemesis or several different ones")
+        if "none" in self.nemeses and len(self.nemeses) > 1:
+            raise PlanError(f"--nemesis={','.join(self.nemeses)}: 'none' goes with no other nemesis")
+        if self.mutant is not None:
+            known("mutant", self.mutant, MUTANTS)
+        if self.nodes not in (1, 3, 5):
+            raise PlanError(f"--nodes={self.nodes}: a control plane has 1, 3 or 5 nodes")
+        for flag, value, least, most in (
+            ("seed", self.seed, 0, 2**63 - 1),
+            ("time-limit", self.time_limit_s, 3, 86_400),
+            ("rate", self.rate, 0.1, 100_000),
+            ("concurrency", self.concurrency, 1, 1_000),
+        ):
+            if not least <= value <= most:
+                raise PlanError(f"--{flag}={value:g}: expected a number from {least:g} to {most:g}")
+
+    @property
+    def id(self) -> str:
+        """Such as append-partition-local-s7; options other than the usual ones follow."""
+        parts = [self.workload, "+".join(self.nemeses), self.cluster, f"s{self.seed}"]
+        if self.nodes != NODES:
+            parts.append(f"n{self.nodes}")
+        if self.mutant is not None:
+            parts.append(self.mutant)
+        return "-".join(parts)
+
+    @property
+    def command(self) -> str:
+        """The line that carries this plan out again."""
+        words = ["pytest", f"--workload={self.workload}", f"--nemesis={','.join(self.nemeses)}"]
+        for field in fields(self)[2:]:
+            value = getattr(self, field.name)
+            if field.name == "seed" or value != field.default:
+                flag = {"time_limit_s": "time-limit"}.get(field.name, field.name)
+                words.append(f"--{flag}={value:g}" if isinstance(value, float) else f"--{flag}={value}")
+        return shlex.join(words)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"nemeses": list(self.nemeses)}
+
+
+def known(what: str, name: str, registry: dict[str, Any]) -> None:
+    """Raises PlanError unless the registry has the name."""
+    if name not in registry:
+        raise PlanError(f"--{what}={name}: no such {what}; there are: {', '.join(registry)}")

@@ -1,0 +1,64 @@
+"""Watches a run from outside: what the nodes answer to Status, what the leader says of the workers, and
+how late the harness' own event loop is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+STATUS_INTERVAL_S = 0.25
+WORKERS_INTERVAL_S = 1.0
+LOOP_TICK_S = 0.02
+
+
+class Watch:
+    """`status` is each node's latest answer; `loop_lag_ns` the worst lateness of our own event loop."""
+
+    def __init__(self, cluster: Any) -> None:
+        self._cluster = cluster
+        self.observations: list[dict[str, Any]] = []
+        self.worker_states: list[dict[str, Any]] = []
+        self.status: dict[str, dict[str, Any]] = {}
+        self.loop_lag_ns = 0
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._every(STATUS_INTERVAL_S, self._observe))
+            group.create_task(self._every(WORKERS_INTERVAL_S, self._ask_for_workers))
+            group.create_task(self._measure_lag())
+
+    @property
+    def leader(self) -> tuple[str, int] | None:
+        """The leader of the highest term that lately said it was one."""
+        leaders = [s for s in self.status.values() if s["role"] == "leader"]
+        best = max(leaders, key=lambda s: s["term"], default=None)
+        return (best["node"], best["term"]) if best is not None else None
+
+    async def _observe(self) -> None:
+        nodes = list(self._cluster.nodes)
+        for node, answer in zip(nodes, await asyncio.gather(*map(self._cluster.status, nodes)), strict=True):
+            if answer is None:
+                self.status.pop(node, None)
+                continue
+            self.status[node] = answer
+            self.observations.append({"time_ns": time.monotonic_ns(), **answer})
+
+    async def _ask_for_workers(self) -> None:
+        states = await self._cluster.worker_states()
+        if states is not None:
+            self.worker_states.append({"time_ns": time.monotonic_ns(), **states})
+
+    async def _measure_lag(self) -> None:
+        while True:
+            due = time.monotonic_ns() + int(LOOP_TICK_S * 1e9)
+            await asyncio.sleep(LOOP_TICK_S)
+            self.loop_lag_ns = max(self.loop_lag_ns, time.monotonic_ns() - due)
+
+    @staticmethod
+    async def _every(interval_s: float, action: Any) -> None:
+        while True:
+            began = time.monotonic()
+            await action()
+            await asyncio.sleep(max(0.0, interval_s - (time.monotonic() - began)))

@@ -1,0 +1,139 @@
+"""Links between control-plane nodes that carry nothing, in one direction or both.
+
+Clients keep their links: a leader cut off from its peers still hears its clients, and must not answer them
+from what it believes. Halves, "one" and a majority are the same cut among three voters, so there is no
+target of that kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Literal
+
+from nemesis.bursts import PICK, bursts, choose, draw_pick, steps
+from nemesis.evidence import conclude, count, name, never_injected, nobody, not_held, not_passed
+from nemesis.in_force import in_force
+from nemesis.nemesis import CanCut, Choices, CutKind, Evidence, Facts, Link, Step
+from nemesis.targets import choose_nodes, drawn_pair, find_leader, links_among, links_of
+
+WEIGHTS = {
+    "isolate-leader": 6,
+    "one-way-messages": 3,
+    "one-way-packets": 2,
+    "isolate-random": 1,
+    "all-isolated": 1,
+    "cut-one-link": 1,
+}
+# Between two followers only keepalives pass, every 500 ms: a shorter cut of their link leaves no proof.
+QUIET_FOR_S = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """links: what was cut. may_be_quiet: those of them on which there may be nothing to hold back."""
+
+    nodes: tuple[str, ...]
+    links: tuple[Link, ...]
+    kind: CutKind
+    may_be_quiet: tuple[Link, ...] = ()
+    note: str = ""
+
+
+class Partition:
+    name = "partition"
+    needs = frozenset({"cut"})
+    on: Literal["nodes"] = "nodes"
+    min_nodes = 2
+    min_time_s = 3.0
+    targets = tuple(WEIGHTS)
+    # Of the one-way targets only: whose messages are stopped, and whether those it sends or those sent to it.
+    options: Mapping[str, Choices] = {"pick": PICK, "of": ("leader", "one"), "cannot": ("speak", "hear")}
+
+    def plan(self, rng: Random, nodes: Sequence[str], time_limit_s: float, first: int) -> list[Step]:
+        windows = bursts(rng, time_limit_s)
+        targets = choose(rng, WEIGHTS, len(windows), ("isolate-leader",))
+        targets = [
+            target if heal_s - inject_s >= QUIET_FOR_S else "isolate-leader"
+            for target, (inject_s, heal_s) in zip(targets, windows, strict=True)
+        ]
+        return steps(
+            self.name,
+            first,
+            windows,
+            targets,
+            lambda: {
+                "pick": draw_pick(rng),
+                "of": rng.choices(("leader", "one"), (2, 1))[0],
+                "cannot": rng.choice(("speak", "hear")),
+            },
+        )
+
+    async def inject(self, cluster: CanCut, step: Step) -> Evidence:
+        cut = await _select(cluster, step)
+        if not cut.links:
+            return nobody(step.target, cut.note)
+        force = in_force(cluster)
+        cut = replace(cut, may_be_quiet=cut.may_be_quiet + _from_silenced(cluster, cut.links))
+        force.injected[step.number] = cut
+        force.cut.extend(cut.links)
+        return _evidence(step, cut, await cluster.cut(cut.links, cut.kind))
+
+    async def heal(self, cluster: CanCut, step: Step) -> Evidence:
+        force = in_force(cluster)
+        cut: _Cut | None = force.injected.get(step.number)
+        if cut is None:
+            return never_injected()
+        quiet = _from_silenced(cluster, cut.links)
+        facts = await cluster.mend(cut.links)
+        del force.injected[step.number]
+        force.cut[:] = [link for link in force.cut if link not in cut.links]
+        return _evidence(step, replace(cut, may_be_quiet=cut.may_be_quiet + quiet), facts)
+
+
+async def _select(cluster: CanCut, step: Step) -> _Cut:
+    """The concrete links of a step's target, both directions except for the one-way ones."""
+    everyone, pick = tuple(cluster.nodes), step.options["pick"]
+    if step.target == "all-isolated":
+        return _Cut(everyone, links_among(everyone), "packets")
+    if step.target == "cut-one-link":
+        pair = drawn_pair(everyone, pick)
+        return _Cut(pair, links_among(pair), "packets")
+    whom = {"isolate-leader": "leader", "isolate-random": "one"}.get(step.target, step.options["of"])
+    chosen = await choose_nodes(cluster, whom, pick)
+    links = tuple(link for node in chosen.nodes for link in links_of(node, everyone))
+    if not step.target.startswith("one-way-"):
+        return _Cut(chosen.nodes, links, "packets", note=chosen.note)
+    end = 0 if step.options["cannot"] == "speak" else 1
+    links = tuple(link for link in links if link[end] in chosen.nodes)
+    if step.target == "one-way-packets":
+        return _Cut(chosen.nodes, links, "packets", note=chosen.note)
+    return _Cut(chosen.nodes, links, "messages", await _without_leader(cluster, links), chosen.note)
+
+
+async def _without_leader(cluster: CanCut, links: Sequence[Link]) -> tuple[Link, ...]:
+    """Links between followers, who have no messages for each other until one of them is a candidate."""
+    leader = await find_leader(cluster)
+    return tuple(link for link in links if leader not in link)
+
+
+def _from_silenced(cluster: CanCut, links: Sequence[Link]) -> tuple[Link, ...]:
+    """Links on which nobody speaks, since a pause or a kill has silenced the sender."""
+    silenced = in_force(cluster).silenced
+    return tuple(link for link in links if link[0] in silenced)
+
+
+def _evidence(step: Step, cut: _Cut, facts: Facts) -> Evidence:
+    """Proven: bytes were held back on every link cut; where messages alone stop, the way back stays open."""
+    complaints = not_held(facts, cut.links, cut.may_be_quiet)
+    if cut.kind == "messages":
+        open_links = [(dst, src) for src, dst in cut.links if (src, dst) not in cut.may_be_quiet]
+        complaints += not_passed(facts, open_links)
+    held_bytes = sum(count(facts, link, "held_bytes") for link in cut.links)
+    who = ", ".join(cut.nodes)
+    if step.target.startswith("one-way-"):
+        who += f" cannot {step.options['cannot']}"
+    proof = f"{step.target} {who}: {held_bytes} bytes held back on {len(cut.links)} links"
+    said = {"kind": cut.kind, "cut": [name(link) for link in cut.links], "links": facts}
+    return conclude(cut.nodes, said, complaints, proof, cut.note)

@@ -1,0 +1,92 @@
+"""Whom a fault falls on: turns a schedule's words into nodes at the moment of the inject."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from nemesis.in_force import Silence, in_force
+from nemesis.nemesis import Cluster, Link
+
+DEADLINE_S = 2.0
+_POLL_S = 0.05
+_ANY_SILENCE: tuple[Silence, ...] = ("paused", "down")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The nodes a target selects, in the cluster's order. note: what the evidence must say of the choice."""
+
+    nodes: tuple[str, ...]
+    note: str = ""
+
+
+async def choose_nodes(
+    cluster: Cluster, target: str, pick: float, avoid: Sequence[Silence] = _ANY_SILENCE
+) -> Chosen:
+    """Resolves "leader", "one", "majority" (of all nodes) or "all" to nodes that no fault silences already.
+
+    pick: the draw, from 0 up to 1, that decides where there is a choice, so that a replay chooses the same
+    Where no leader is known in time the draw chooses in its place, and the note says so. Waits a while for
+    nodes that another fault has silenced; where they stay so, nothing is chosen.
+    """
+    if target == "leader":
+        leader = await find_leader(cluster)
+        if leader is not None:
+            return Chosen((leader,))
+        nodes = drawn(await _free(cluster, avoid), pick, 1)
+        return Chosen(nodes, f"no leader was known within {DEADLINE_S:g} s, so the draw chose")
+    free = await _free(cluster, avoid)
+    return Chosen(
+        drawn(free, pick, {"one": 1, "majority": len(cluster.nodes) // 2 + 1, "all": len(free)}[target])
+    )
+
+
+async def find_leader(cluster: Cluster) -> str | None:
+    """The leader, once there is one that no fault silences; None where there is none in time."""
+    silenced = in_force(cluster).silenced
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + DEADLINE_S
+    while True:
+        leader = await cluster.leader()
+        if leader is not None and leader not in silenced:
+            return leader
+        if loop.time() >= deadline:
+            return None
+        await asyncio.sleep(_POLL_S)
+
+
+async def _free(cluster: Cluster, avoid: Sequence[Silence]) -> list[str]:
+    silenced = in_force(cluster).silenced
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + DEADLINE_S
+    while True:
+        free = [node for node in cluster.nodes if silenced.get(node) not in avoid]
+        if free or loop.time() >= deadline:
+            return free
+        await asyncio.sleep(_POLL_S)
+
+
+def drawn(among: Sequence[str], pick: float, count: int) -> tuple[str, ...]:
+    """`count` neighbours on a ring of nodes, beginning where the draw says; all where there are fewer."""
+    start = int(pick * len(among))
+    taken = [*among[start:], *among[:start]][:count]
+    return tuple(node for node in among if node in taken)
+
+
+def drawn_pair(nodes: Sequence[str], pick: float) -> Link:
+    """One pair of nodes, of all there are."""
+    pairs = list(combinations(nodes, 2))
+    return pairs[int(pick * len(pairs))]
+
+
+def links_of(node: str, nodes: Sequence[str]) -> tuple[Link, ...]:
+    """The directed links from a node to each peer, and back."""
+    return tuple(link for peer in nodes if peer != node for link in ((node, peer), (peer, node)))
+
+
+def links_among(nodes: Sequence[str]) -> tuple[Link, ...]:
+    """Every directed link between two of the nodes."""
+    return tuple((src, dst) for src in nodes for dst in nodes if src != dst)

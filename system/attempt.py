@@ -1,0 +1,95 @@
+"""One attempt at one node, and what its end proves."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+
+from system.pb import orchestrator_pb2_grpc
+from system.rpc import CHANNEL_OPTIONS, leader_hint
+
+# What the service itself says of a request it did not carry out, whichever node was asked.
+_REFUSALS = (
+    grpc.StatusCode.OUT_OF_RANGE,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.INVALID_ARGUMENT,
+)
+
+
+class AttemptRefusedError(Exception):
+    """The attempt definitely did nothing.
+
+    leader:    who leads instead; "" where unknown
+    permanent: another node would say the same
+    """
+
+    def __init__(self, message: str, leader: str = "", *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.leader = leader
+        self.permanent = permanent
+
+
+class AttemptUnresolvedError(Exception):
+    """The attempt may or may not have happened, or may happen yet."""
+
+
+class Conversation:
+    """One node's OrchestratorService, dialled when first needed."""
+
+    def __init__(self, node: str, address: str) -> None:
+        self._node = node
+        self._address = address
+        self._channel: grpc.aio.Channel | None = None
+        self._stub: Any = None
+
+    async def ask(self, method: str, message: Any, timeout_s: float) -> Any:
+        """Returns the response. Raises AttemptRefusedError or AttemptUnresolvedError, within timeout_s."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        await self._connect(timeout_s)
+        try:
+            return await getattr(self._stub, method)(message, timeout=max(until - loop.time(), 0.001))
+        except grpc.aio.AioRpcError as error:
+            raise self._judge(error) from None
+
+    async def close(self) -> None:
+        if self._channel:
+            await self._channel.close()
+
+    async def _connect(self, timeout_s: float) -> None:
+        """Nothing is sent before the connection stands, so failing here proves that nothing happened; once
+        the call is under way, UNAVAILABLE and the like prove nothing."""
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
+            self._stub = orchestrator_pb2_grpc.OrchestratorServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        if self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY:
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._ready(self._channel)
+        except TimeoutError:
+            said = f"no connection to {self._node} within {timeout_s:.3g} s, nothing was sent"
+            raise AttemptRefusedError(said) from None
+
+    async def _ready(self, channel: grpc.aio.Channel) -> None:
+        """Waits for the connection. Raises AttemptRefusedError once trying for it fails."""
+        state = channel.get_state(try_to_connect=True)
+        while state is not grpc.ChannelConnectivity.READY:
+            await channel.wait_for_state_change(state)
+            state = channel.get_state(try_to_connect=True)
+            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                raise AttemptRefusedError(f"{self._node} takes no connection, nothing was sent")
+
+    def _judge(self, error: grpc.aio.AioRpcError) -> AttemptRefusedError | AttemptUnresolvedError:
+        """gRPC itself never ends a call with one of the four codes that prove something here."""
+        code = error.code()
+        said = f"{self._node}: {code.name}: {error.details()}"
+        if code is grpc.StatusCode.FAILED_PRECONDITION:
+            return AttemptRefusedError(said, leader_hint(error)[0])
+        if code in _REFUSALS:
+            return AttemptRefusedError(said, permanent=True)
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return AttemptUnresolvedError(f"timed out at {self._node}")
+        return AttemptUnresolvedError(said)

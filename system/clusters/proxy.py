@@ -1,0 +1,211 @@
+"""Connections through links: who may open one, and when one that was cut comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+
+from system.clusters.addresses import Address
+from system.clusters.links import End, Flow, Link
+
+# Linux: the least time before lost data is sent again, and before a lost SYN is. Both double every time.
+RETRANSMIT_S = 0.2
+SYN_RETRANSMIT_S = 1.0
+# Where one direction drops packets, the other falls silent so soon, for want of acknowledgements.
+ACKS_MISSED_S = 0.1
+# gRPC with our keepalive options gives up a connection that stalls for longer.
+KEEPALIVE_LIMIT_S = 0.9
+SOCKET_BUFFER_BYTES = 256 * 1024
+
+
+class Connection:
+    """One connection that a site opened to another through the proxy: two flows, which share its fate.
+
+    It obeys the cuts of the links that it runs over; the network calls `obey` whenever one begins or ends.
+    """
+
+    def __init__(
+        self,
+        client: socket.socket,
+        destination: Address,
+        there: Link,
+        back: Link,
+        on_close: Callable[[Connection], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._client = client
+        self._server: socket.socket | None = None
+        self._destination = destination
+        self._there, self._back = there, back
+        self._on_close = on_close
+        self._opened_s = self._loop.time()
+        self._closed = False
+        self._timers: list[asyncio.TimerHandle] = []
+        self._dialling: asyncio.Task[None] | None = None
+        self._forward = Flow(there, client, client=True, on_end=lambda end: self._ended(self._forward, end))
+        self._backward: Flow | None = None
+        self._passed_on: list[Flow] = []
+        if self._silenced():
+            for link in (there, back):
+                link.held_connections += link.cut is not None
+        else:
+            self._dial()
+
+    # Opening.
+
+    def _silenced(self) -> bool:
+        """A handshake needs packets in both directions."""
+        return "packets" in (self._there.cut, self._back.cut)
+
+    def _dial(self) -> None:
+        self._dialling = self._loop.create_task(self._connect())
+
+    async def _connect(self) -> None:
+        server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        prepare(server)
+        try:
+            await self._loop.sock_connect(server, self._destination)
+        except OSError:  # nobody is there: the kernel of a real machine would have refused
+            server.close()
+            self.reset()
+            return
+        except asyncio.CancelledError:
+            server.close()
+            raise
+        self._dialling = None
+        self._server = server
+        handshake_s = self._there.delay_s + self._back.delay_s
+        backward = Flow(self._back, server, client=False, on_end=lambda end: self._ended(backward, end))
+        self._backward = backward
+        self._forward.connect(server, backward, self._opened_s + handshake_s + self._there.delay_s)
+        backward.connect(self._client, self._forward, self._opened_s + handshake_s + self._back.delay_s)
+        self.obey()
+
+    # Cuts.
+
+    def obey(self) -> None:
+        """Adapts to the cuts that are now in force."""
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        if self._backward is None:
+            if self._dialling is None and not self._silenced():
+                again_s = next_attempt_s(self._opened_s, SYN_RETRANSMIT_S, self._loop.time())
+                self._timers.append(self._loop.call_at(again_s, self._dial))
+            return
+        released = []
+        for flow, opposite in ((self._forward, self._backward), (self._backward, self._forward)):
+            wanted = flow.link.cut
+            if opposite.link.cut == "packets" and wanted != "packets":
+                later = self._loop.call_later(ACKS_MISSED_S, flow.keep_back, "packets")
+                self._timers.append(later)
+            if wanted is not None and wanted != flow.hold:
+                flow.keep_back(wanted)
+            if flow.hold and wanted is None and opposite.link.cut != "packets":
+                released.append(flow)
+        if released:
+            self._recover(released)
+
+    def _recover(self, flows: list[Flow]) -> None:
+        """Lets flows go when their sender's kernel would next have tried, or resets what gRPC has given
+        up."""
+        stalls = [flow.stalled_s for flow in flows if flow.stalled_s is not None]
+        now_s = self._loop.time()
+        again_s = now_s
+        if stalls:
+            if now_s - min(stalls) > KEEPALIVE_LIMIT_S:
+                self.reset()
+                return
+            round_trip_s = self._there.delay_s + self._back.delay_s
+            again_s = next_attempt_s(min(stalls), RETRANSMIT_S + round_trip_s, now_s)
+        for flow in flows:
+            self._timers.append(self._loop.call_at(again_s, flow.release))
+
+    # Ending.
+
+    def _ended(self, flow: Flow, end: End) -> None:
+        other = self._server if flow is self._forward else self._client
+        if end is End.RESET or other is None:
+            self.reset()
+            return
+        self._passed_on.append(flow)
+        if len(self._passed_on) == 2:
+            self._close()
+            return
+        try:
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.reset()
+
+    def reset(self) -> None:
+        """Ends the connection abruptly for both sides."""
+        for end in (self._client, self._server):
+            if end is not None and end.fileno() >= 0:
+                # Closing with a linger of zero sends RST.
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._close()
+
+    def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        for timer in self._timers:
+            timer.cancel()
+        if self._dialling and self._dialling is not asyncio.current_task(self._loop):
+            self._dialling.cancel()
+        self._forward.close()
+        self._client.close()
+        if self._backward and self._server:
+            self._backward.close()
+            self._server.close()
+        self._on_close(self)
+
+
+class Proxy:
+    """Accepts what one site opens to another, and carries it there."""
+
+    def __init__(self, listener: socket.socket, destination: Address, there: Link, back: Link) -> None:
+        self.connections: dict[Connection, None] = {}
+        self._listener = listener
+        self._destination = destination
+        self._there, self._back = there, back
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(listener, self._accept)
+
+    def _accept(self) -> None:
+        try:
+            client, _ = self._listener.accept()
+        except OSError:  # it was gone again, or there are no descriptors left just now
+            return
+        prepare(client)
+        connection = Connection(client, self._destination, self._there, self._back, self._forget)
+        self.connections[connection] = None
+
+    def _forget(self, connection: Connection) -> None:
+        self.connections.pop(connection, None)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        for connection in list(self.connections):
+            connection.reset()
+
+
+def prepare(end: socket.socket) -> None:
+    end.setblocking(False)
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # Small, so that a slow or cut link is felt by its sender and not hidden in the kernel.
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
+
+
+def next_attempt_s(first_s: float, interval_s: float, now_s: float) -> float:
+    """When somebody who tried at first_s, and again after one, two, four … intervals each time, tries
+    next."""
+    at_s = first_s
+    while at_s < now_s:
+        at_s += interval_s
+        interval_s *= 2
+    return at_s

@@ -1,0 +1,312 @@
+"""Links carry bytes as cables do: late, in order, at their rate, and not at all while they are cut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import time
+
+import pytest
+
+from system.clusters.errors import ClusterError
+from system.clusters.proxy import KEEPALIVE_LIMIT_S, next_attempt_s
+from tests.clusters.lab import ONE_WAY_S, A, B, C, exchange, lab, until
+
+
+def test_round_trips_take_the_links_delay_and_nothing_more() -> None:
+    async def run() -> None:
+        async with lab((A, B, C), ONE_WAY_S) as here, here.echo(B), here.echo(C):
+            far, near = await here.connect(A, B), await here.connect(A, C)
+            await exchange(far, b"opened")
+            far_ms = [1e3 * await exchange(far, b"x" * 100) for _ in range(15)]
+            near_ms = [1e3 * await exchange(near, b"x" * 100) for _ in range(30)]
+            assert min(far_ms) >= 50
+            assert statistics.median(far_ms) < 58
+            assert statistics.median(near_ms) < 2
+
+    asyncio.run(run())
+
+
+def test_connecting_takes_a_round_trip_before_anything_arrives() -> None:
+    async def run() -> None:
+        async with lab(one_way_s=ONE_WAY_S) as here, here.echo(B):
+            assert await exchange(await here.connect(A, B), b"first") >= 4 * ONE_WAY_S - 0.002
+
+    asyncio.run(run())
+
+
+def test_delay_and_jitter_keep_the_order_and_go_away() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B):
+            connection = await here.connect(A, B)
+            await here.network.delay([(A, B)], 0.05, 0.02)
+            assert 0.05 <= await exchange(connection, b"slow") < 0.15
+            reader, writer = connection
+            sent = b""
+            for number in range(200):
+                if number == 100:
+                    await here.network.delay([(A, B)], 0.0, 0.0)  # what is sent now must not overtake
+                writer.write(piece := f"{number} ".encode())
+                sent += piece
+                await asyncio.sleep(0)
+            assert await reader.readexactly(len(sent)) == sent
+            assert await exchange(connection, b"fast") < 0.02
+
+    asyncio.run(run())
+
+
+def test_each_direction_has_its_own_delay() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B), here.echo(A):
+            await here.network.delay([(A, B)], 0.05, 0.0)
+            opened_by_a, opened_by_b = await here.connect(A, B), await here.connect(B, A)
+            for connection in (opened_by_a, opened_by_b):
+                assert 0.05 <= await exchange(connection, b"once there, once back") < 0.09
+
+    asyncio.run(run())
+
+
+def test_a_throttled_link_carries_its_rate_and_its_sender_feels_it() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B):
+            await here.network.throttle([(A, B)], 100_000)
+            _, writer = connection = await here.connect(A, B)
+            assert 0.35 <= await exchange(connection, b"x" * 40_000) < 0.8
+            writer.transport.set_write_buffer_limits(0)
+            writer.write(b"x" * 8_000_000)
+            await until(lambda: here.network.facts([(A, B)])[f"{A}->{B}"]["passed_bytes"] > 50_000)
+            assert writer.transport.get_write_buffer_size() > 1_000_000, "not taken on its behalf"
+            writer.transport.abort()
+
+    asyncio.run(run())
+
+
+def test_megabytes_pass_unchanged() -> None:
+    async def run() -> None:
+        async with lab(one_way_s=0.005) as here, here.echo(B):
+            data = bytes(range(256)) * 40_000
+            async with asyncio.timeout(10):
+                await exchange(await here.connect(A, B), data)
+
+    asyncio.run(run())
+
+
+def test_where_nobody_listens_the_connection_is_reset_at_once() -> None:
+    async def run() -> None:
+        async with lab(one_way_s=ONE_WAY_S) as here:
+            began_s = time.monotonic()
+            reader, writer = await here.connect(A, B)
+            with pytest.raises(ConnectionResetError):
+                writer.write(b"anybody?")
+                await reader.read()
+            assert time.monotonic() - began_s < 0.5
+            writer.close()
+
+    asyncio.run(run())
+
+
+def test_ends_of_connections_travel_behind_what_was_sent() -> None:
+    async def run() -> None:
+        async with lab(one_way_s=ONE_WAY_S) as here, here.echo(B):
+            reader, writer = await here.connect(A, B)
+            writer.write(b"last words")
+            writer.write_eof()
+            assert await reader.read() == b"last words"
+            writer.close()
+
+    asyncio.run(run())
+
+
+def test_reset_ends_connections_whichever_side_opened_them() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(A), here.echo(B):
+            connections = [await here.connect(A, B), await here.connect(B, A)]
+            for connection in connections:
+                await exchange(connection, b"up")
+            assert await here.network.reset([(A, B)]) == {f"{A}->{B}": {"reset_connections": 2}}
+            for reader, writer in connections:
+                with pytest.raises(ConnectionResetError):
+                    await reader.read()
+                writer.close()
+
+    asyncio.run(run())
+
+
+def test_a_short_cut_heals_when_the_lost_packet_would_have_been_sent_again() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B):
+            reader, writer = connection = await here.connect(A, B)
+            await exchange(connection, b"up")
+            cutting = asyncio.create_task(here.network.cut([(A, B)], "packets"))
+            await asyncio.sleep(0)
+            lost_s = time.monotonic()
+            writer.write(b"lost at first")
+            facts = (await cutting)[f"{A}->{B}"]
+            assert facts["held_bytes"] == len(b"lost at first")
+            assert facts["passed_bytes"] == 0
+            await asyncio.sleep(max(0.0, lost_s + 0.3 - time.monotonic()))  # how long the cable is out
+            await here.network.mend([(A, B)])
+            assert await reader.readexactly(13) == b"lost at first"
+            # Sent again after 0.2 and 0.6 s: not when the cable was mended, but at the next of those.
+            assert 0.59 <= time.monotonic() - lost_s < 0.75
+            assert await exchange(connection, b"up again") < 0.05
+
+    asyncio.run(run())
+
+
+def test_a_long_cut_resets_what_stalled_and_spares_what_was_idle() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B):
+            idle, busy = await here.connect(A, B), await here.connect(A, B)
+            for connection in (idle, busy):
+                await exchange(connection, b"up")
+            busy[1].write(b"lost")
+            await here.network.cut([(A, B), (B, A)], "packets")
+            busy[1].write(b"lost too")
+            await asyncio.sleep(KEEPALIVE_LIMIT_S + 0.1)  # how long the cable is out
+            await here.network.mend([(A, B), (B, A)])
+            with pytest.raises(ConnectionResetError):
+                while await busy[0].read(100):
+                    pass
+            assert await exchange(idle, b"still there") < 0.1
+            for connection in (idle, busy):
+                connection[1].close()
+
+    asyncio.run(run())
+
+
+def test_with_packets_cut_one_way_the_other_falls_silent_too() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(A), here.echo(B):
+            reader, writer = await here.connect(B, A)
+            await exchange((reader, writer), b"up")
+            cutting = asyncio.create_task(here.network.cut([(B, A)], "packets"))
+            await asyncio.sleep(
+                0.15
+            )  # what A sends is carried until acknowledgements go missing, after 0.1 s
+            cutting.cancel()
+            before = here.network.facts([(A, B)])
+            opened_by_a = await here.connect(A, B)
+            opened_by_a[1].write(b"hello?")
+            facts: dict[str, dict[str, int]] = {}
+
+            def opened() -> bool:
+                facts.update(here.network.facts([(A, B)]))
+                return facts[f"{A}->{B}"]["held_bytes"] > 0
+
+            await until(opened)
+            assert facts[f"{A}->{B}"]["passed_bytes"] == before[f"{A}->{B}"]["passed_bytes"]
+            assert facts[f"{B}->{A}"]["held_connections"] == 1, "a handshake needs both ways"
+            opened_by_a[1].close()
+            writer.close()
+
+    asyncio.run(run())
+
+
+def test_ends_are_kept_back_by_a_cut() -> None:
+    async def run() -> None:
+        gone = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(await reader.readexactly(2))
+            with contextlib.suppress(ConnectionResetError):
+                await reader.read()
+            gone.set()
+            writer.close()
+
+        async with lab() as here, await asyncio.start_server(serve, *here.grpc[B]):
+            _, writer = connection = await here.connect(A, B)
+            await exchange(connection, b"up")
+            cutting = asyncio.create_task(here.network.cut([(A, B), (B, A)], "packets"))
+            await asyncio.sleep(0.01)
+            writer.transport.abort()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(gone.wait(), 0.3)
+            cutting.cancel()
+            await here.network.mend([(A, B), (B, A)])
+            async with asyncio.timeout(1):
+                await gone.wait()
+
+    asyncio.run(run())
+
+
+def test_connections_opened_during_a_cut_are_silent_and_cost_nothing_when_given_up() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B):
+            await here.network.cut([(A, B), (B, A)], "packets")
+            given_up = [await here.connect(A, B) for _ in range(5)]
+            patient = await here.connect(A, B)
+            for reader, writer in (*given_up, patient):
+                writer.write(b"hello")
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(reader.read(1), 0.01)
+            for _, writer in given_up:
+                writer.close()
+            network = here.network
+            await until(lambda: len(network._between([(A, B)])) == 1)
+            assert network.facts([(A, B)])[f"{A}->{B}"] == {
+                "held_bytes": 30,
+                "passed_bytes": 0,
+                "passed_messages": 0,
+                "held_connections": 6,
+            }
+            await network.mend([(A, B), (B, A)])
+            async with asyncio.timeout(3):  # the SYN is sent again after 1 s
+                assert await patient[0].readexactly(5) == b"hello"
+            patient[1].close()
+
+    asyncio.run(run())
+
+
+def test_a_node_that_dies_behind_a_cut_is_not_heard_dying() -> None:
+    async def run() -> None:
+        async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readexactly(3)
+            writer.transport.abort()
+
+        async with lab() as here, await asyncio.start_server(die, *here.grpc[B]):
+            reader, writer = await here.connect(A, B)
+            await until(lambda: len(here.network._between([(A, B)])) == 1)
+            cutting = asyncio.create_task(here.network.cut([(B, A)], "packets"))
+            await asyncio.sleep(0.01)
+            writer.write(b"die")
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(reader.read(1), 0.4)
+            cutting.cancel()
+            await here.network.mend([(B, A)])
+            with pytest.raises(ConnectionResetError):
+                async with asyncio.timeout(2):
+                    await reader.read(1)
+            writer.close()
+
+    asyncio.run(run())
+
+
+def test_a_cut_with_no_traffic_returns_after_two_seconds_and_says_so() -> None:
+    async def run() -> None:
+        async with lab() as here:
+            began_s = time.monotonic()
+            facts = await here.network.cut([(A, B)], "packets")
+            assert 1.9 < time.monotonic() - began_s < 2.5
+            assert all(link["held_bytes"] == 0 == link["held_connections"] for link in facts.values())
+
+    asyncio.run(run())
+
+
+def test_an_unknown_link_is_one_clear_line() -> None:
+    async def run() -> None:
+        async with lab() as here:
+            with pytest.raises(
+                ClusterError, match="no link cp-aws-1->nowhere; known sites: cp-aws-1, cp-gcp-1"
+            ):
+                await here.network.cut([(A, "nowhere")], "packets")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("now_s", "next_s"), [(0, 0), (0.1, 0.2), (0.2, 0.2), (0.3, 0.6), (0.61, 1.4), (1.5, 3.0)]
+)
+def test_retransmissions_back_off_exponentially(now_s: float, next_s: float) -> None:
+    assert next_attempt_s(0.0, 0.2, now_s) == pytest.approx(next_s)

@@ -1,0 +1,139 @@
+"""A cluster in memory: it does what the verbs ask, writes down that it was asked, and tells what it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+from nemesis.nemesis import CutKind, Facts, Link, Step
+
+NODES = ("cp-aws-1", "cp-gcp-1", "cp-azure-1")
+WORKERS = ("worker-aws-1", "worker-aws-2", "worker-gcp-1", "worker-azure-1")
+RTT_MS = 50.0
+T = TypeVar("T")
+
+
+class FakeCluster:
+    """mute: links nobody speaks on. unstoppable, immortal: processes that SIGSTOP, or a kill, does not reach.
+    slack_ms: how much of an extra delay goes missing. leads: the leader, whom only a silenced one's peers see."""
+
+    def __init__(self, nodes: Sequence[str] = NODES, workers: Sequence[str] = WORKERS) -> None:
+        self.nodes = tuple(nodes)
+        self.workers = tuple(workers)
+        self.capabilities = frozenset({"cut", "pause", "kill", "delay"})
+        self.leads: str | None = self.nodes[0]
+        self.calls: list[tuple[Any, ...]] = []
+        self.pids = {name: 100 + place for place, name in enumerate((*nodes, *workers))}
+        self.states = dict.fromkeys((*nodes, *workers), "S")
+        self.cuts: dict[Link, CutKind] = {}
+        self.delays: dict[Link, float] = {}
+        self.mute: list[Link] = []
+        self.unstoppable: list[str] = []
+        self.immortal: list[str] = []
+        self.slack_ms = 0.0
+
+    async def leader(self) -> str | None:
+        return self.leads if self.leads is None or self.states[self.leads] == "S" else None
+
+    async def cut(self, links: Sequence[Link], kind: CutKind) -> Facts:
+        self.calls.append(("cut", tuple(links), kind))
+        self.cuts |= dict.fromkeys(links, kind)
+        return self._bytes(links)
+
+    async def mend(self, links: Sequence[Link]) -> Facts:
+        self.calls.append(("mend", tuple(links)))
+        facts = self._bytes(links)
+        for link in links:
+            del self.cuts[link]
+        return facts
+
+    def _bytes(self, links: Sequence[Link]) -> Facts:
+        facts: Facts = {}
+        for src, dst in dict.fromkeys(way for a, b in links for way in ((a, b), (b, a))):
+            said = 0 if (src, dst) in self.mute or self.states[src] != "S" else 500
+            held = said if (src, dst) in self.cuts else 0
+            passed = said - held
+            facts[f"{src}->{dst}"] = {
+                "held_bytes": held,
+                "passed_bytes": passed,
+                "passed_messages": passed // 100,
+            }
+        return facts
+
+    async def pause(self, nodes: Sequence[str]) -> Facts:
+        self.calls.append(("pause", tuple(nodes)))
+        for node in nodes:
+            if node not in self.unstoppable and self.states[node] != "X":
+                self.states[node] = "T"
+        return self._processes(nodes)
+
+    async def resume(self, nodes: Sequence[str]) -> Facts:
+        self.calls.append(("resume", tuple(nodes)))
+        for node in nodes:
+            assert self.states[node] != "X", f"{node} has no process to resume"
+            if node not in self.unstoppable:
+                self.states[node] = "S"
+        return self._processes(nodes)
+
+    def _processes(self, nodes: Sequence[str]) -> Facts:
+        return {node: {"pid": self.pids[node], "state": self.states[node]} for node in nodes}
+
+    async def kill(self, nodes: Sequence[str], *, lose_unsynced: bool) -> Facts:
+        self.calls.append(("kill", tuple(nodes), lose_unsynced))
+        return self._end(nodes, {"lost_bytes": 40 if lose_unsynced else 0})
+
+    async def stop_nodes(self, nodes: Sequence[str]) -> Facts:
+        self.calls.append(("stop", tuple(nodes)))
+        return self._end(nodes, {"exit_code": 0})
+
+    def _end(self, nodes: Sequence[str], more: Mapping[str, int]) -> Facts:
+        for node in nodes:
+            if node not in self.immortal:
+                self.states[node] = "X"
+        return {node: {"pid": self.pids[node], "gone": self.states[node] == "X", **more} for node in nodes}
+
+    async def start_nodes(self, nodes: Sequence[str]) -> Facts:
+        self.calls.append(("start", tuple(nodes)))
+        facts = {}
+        for node in nodes:
+            was_pid = self.pids[node]
+            if self.states[node] == "X":
+                self.pids[node] += 1000
+                self.states[node] = "S"
+            facts[node] = {"pid": self.pids[node], "was_pid": was_pid}
+        return facts
+
+    async def delay(self, links: Sequence[Link], extra_ms: float, jitter_ms: float) -> Facts:
+        self.calls.append(("delay", tuple(links), extra_ms, jitter_ms))
+        before = {link: self._rtt_ms(link) for link in links}
+        self.delays |= dict.fromkeys(links, extra_ms - self.slack_ms)
+        return self._round_trips(before)
+
+    async def undelay(self, links: Sequence[Link]) -> Facts:
+        self.calls.append(("undelay", tuple(links)))
+        before = {link: self._rtt_ms(link) for link in links}
+        if self.slack_ms >= 0:
+            for link in links:
+                del self.delays[link]
+        return self._round_trips(before)
+
+    def _round_trips(self, before: Mapping[Link, float | None]) -> Facts:
+        return {
+            f"{src}->{dst}": {"rtt_before_ms": was, "rtt_ms": self._rtt_ms((src, dst))}
+            for (src, dst), was in before.items()
+        }
+
+    def _rtt_ms(self, link: Link) -> float | None:
+        ways = (link, (link[1], link[0]))
+        if any(way in self.cuts for way in ways) or any(self.states[node] != "S" for node in link):
+            return None
+        return RTT_MS + sum(self.delays.get(way, 0.0) for way in ways)
+
+
+def step(nemesis: str, target: str, number: int = 0, **options: Any) -> Step:
+    return Step(number, 1.0, nemesis, "inject", target, {"pick": 0.0, **options})
+
+
+def wait(coroutine: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(coroutine)

@@ -1,0 +1,85 @@
+"""One name everywhere: on the command line, of the file, in the registry, and in the history."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nemesis
+import workloads
+from nemesis import NEMESES
+from nemesis.nemesis import Range
+from workloads import WORKLOADS
+
+ENTRIES: list[tuple[str, Any, Any]] = [
+    *(("nemesis", name, type(entry)) for name, entry in NEMESES.items()),
+    *(("workloads", name, entry) for name, entry in WORKLOADS.items()),
+]
+
+
+@pytest.mark.parametrize(("room", "name", "entry"), ENTRIES)
+def test_the_name_is_the_file_and_the_key(room: str, name: str, entry: Any) -> None:
+    assert entry.name == name
+    assert entry.__module__ == f"{room}.{name}"
+    assert Path(inspect.getfile(entry)).name == f"{name}.py"
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", name), "must be easy to type on a command line"
+    assert (inspect.getmodule(entry).__doc__ or "").strip(), "the file says what it is for"
+
+
+def test_every_file_that_holds_one_is_registered() -> None:
+    for room, method, registry in ((nemesis, "inject", NEMESES), (workloads, "draw", WORKLOADS)):
+        home = Path(str(room.__file__)).parent
+        holders = {
+            p.stem
+            for p in home.glob("*.py")
+            if re.search(rf"^class \w+:\n(.|\n)*def {method}\(self", p.read_text())
+        }
+        assert holders == set(registry)
+
+
+def test_the_issue_s_names_are_there() -> None:
+    assert list(NEMESES) == ["none", "partition", "pause", "kill", "latency", "workers"]
+    assert list(WORKLOADS) == ["append", "register"]
+
+
+def test_steps_speak_of_their_nemesis_by_its_name() -> None:
+    from random import Random
+
+    for name, entry in NEMESES.items():
+        for step in entry.plan(Random(1), ["a", "b", "c"], 60, 0):
+            assert step.nemesis == name
+            assert step.target in entry.targets
+            assert sorted(step.options) == sorted(entry.options)
+            for option, choices in entry.options.items():
+                value = step.options[option]
+                assert (
+                    choices.low <= value <= choices.high if isinstance(choices, Range) else value in choices
+                )
+
+
+@pytest.mark.parametrize(
+    ("resolve", "typo", "meant"),
+    [(nemesis.resolve, "partion", "partition"), (workloads.resolve, "apend", "append")],
+)
+def test_an_unknown_name_lists_the_known_ones(resolve: Any, typo: str, meant: str) -> None:
+    with pytest.raises(LookupError) as caught:
+        resolve(typo)
+    said = str(caught.value)
+    assert "\n" not in said
+    assert typo in said
+    assert f"did you mean {meant}?" in said
+    for name in NEMESES if resolve is nemesis.resolve else WORKLOADS:
+        assert name in said
+    assert resolve(meant).name == meant
+
+
+def test_names_and_objects_are_plain_data_for_the_documentation() -> None:
+    for entry in NEMESES.values():
+        assert entry.needs <= {"cut", "pause", "kill", "delay"}
+        assert entry.on in ("nodes", "workers")
+        assert entry.min_nodes >= 1
+    assert NEMESES["workers"].min_time_s == 30
