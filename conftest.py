@@ -1,3 +1,3 @@
 """Makes the harness' options, fixtures and reporting available to pytest."""
 
-pytest_plugins = ["harness.plugin"]
+pytest_plugins = ["harness.plugin", "pytester"]

@@ -63,7 +63,8 @@ class _Judge:
         self.anomalies: list[Anomaly] = []
         self.unknown: list[str] = []
         self.acknowledged = 0
-        self._unread: list[Call] = []
+        # Written more than once, so the log cannot tell whose it is.
+        self._ambiguous: dict[Want, None] = {}
 
     # The log by itself
 
@@ -90,6 +91,7 @@ class _Judge:
         for call in self.calls:
             wanted = want(call)
             if wanted is not None and asked.setdefault(wanted, call) is not call:
+                self._ambiguous[wanted] = None
                 self.unknown.append(
                     f"{name_call(asked[wanted])} and {name_call(call)} write the same value, so the log"
                     " cannot tell them apart"
@@ -121,6 +123,8 @@ class _Judge:
         if wanted is None:
             if call.type == "ok":
                 self._judge_read(call)
+            return
+        if wanted in self._ambiguous:
             return
         effects = self.replay.effects.get(wanted, [])
         if call.type == "ok":

@@ -9,6 +9,7 @@ apart, so they do not multiply.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -131,33 +132,77 @@ def _key(value: Any) -> Any:
 
 
 # A configuration: the register's value (as a number), which of the open operations have taken effect (a bit
-# each), and how many of each group of crashed operations have.
-_Used = tuple[int, ...]
-_Frontier = dict[tuple[int, int], list[_Used]]
+# each), and how many of each group of crashed operations have (packed into one number, see _Crashed).
+_Frontier = dict[tuple[int, int], list[int]]
 
 
 @dataclass
 class _Open:
     """The operations that are open at one moment. Bits belong to operations that will return.
 
-    readers:  value -> bits of open reads of it; missers: bits of all open misses; missing: value -> bits of
-    misses of it writers:  (bit, old or None for a write, new)
-    crashed:  how many of each group may have taken effect by now
+    readers: value -> bits of open reads of it
+    missers: bits of all open misses; missing: value -> bits of misses of it
+    writers: bit -> (old, or None for a write; new)
     """
 
     readers: dict[int, int] = field(default_factory=dict)
     missers: int = 0
     missing: dict[int, int] = field(default_factory=dict)
     writers: dict[int, tuple[int | None, int]] = field(default_factory=dict)
-    crashed: list[int] = field(default_factory=list)
 
     def absorb(self, value: int, mask: int) -> int:
         """The mask once everything that only looks, and would see what it saw, has taken effect: there is no
         better time for it than any time."""
         return mask | self.readers.get(value, 0) | (self.missers & ~self.missing.get(value, 0))
 
+    def wanted(self, mask: int) -> list[int]:
+        """Values that an operation waits to see."""
+        found = [value for value, bits in self.readers.items() if bits & ~mask]
+        return found + [old for bit, (old, _) in self.writers.items() if old is not None and not bit & mask]
 
-class _OutOfBudget(Exception):  # noqa: N818 - nothing went wrong
+
+class _Crashed:
+    """Operations of unknown fate, in groups of equal ones, of which each configuration has used some.
+
+    The counts are fields of one number, each a bit wider than its counts need, so that one subtraction
+    compares them all: a field that would borrow clears its spare bit.
+    """
+
+    def __init__(self, groups: Sequence[tuple[int | None, int]]) -> None:
+        counts = Counter(groups)
+        self._width = max(counts.values(), default=0).bit_length() + 1
+        self._field = (1 << self._width) - 1
+        self._shifts = {group: at * self._width for at, group in enumerate(counts)}
+        self._spare = sum(1 << shift + self._width - 1 for shift in self._shifts.values())
+        self._by_new: dict[int, list[tuple[int | None, int]]] = {}
+        for old, new in counts:
+            self._by_new.setdefault(new, []).append((old, new))
+        # How many of each group have been invoked; what their compare-and-sets wait to see.
+        self._invoked = dict.fromkeys(counts, 0)
+        self._wanted: list[int] = []
+
+    def invoke(self, old: int | None, new: int) -> None:
+        self._invoked[old, new] += 1
+        if old is not None and old not in self._wanted:
+            self._wanted.append(old)
+
+    def no_more(self, one: int, other: int) -> bool:
+        """Whether `one` has used no more of any group than `other`."""
+        return (other | self._spare) - one & self._spare == self._spare
+
+    def next(self, value: int, used: int, wanted: Sequence[int], *, any_value: bool) -> list[tuple[int, int]]:
+        """(new value, used) for each that may take effect, and whose value is then waited for: one that
+        nobody sees may as well never happen, and one that is seen later can happen later."""
+        found = []
+        for new in self._by_new if any_value else dict.fromkeys([*wanted, *self._wanted]):
+            for old, _ in self._by_new.get(new, ()) if new != value else ():
+                shift = self._shifts[old, new]
+                if old in (None, value) and used >> shift & self._field < self._invoked[old, new]:
+                    found.append((new, used + (1 << shift)))
+        return found
+
+
+class _OutOfBudget(Exception):
     pass
 
 
@@ -168,18 +213,15 @@ class _Searcher:
         self._numbers: dict[Any, int] = {}
         self._values: list[Any] = []
         self._initial = self._number(initial)
-        groups = dict.fromkeys((s.kind, _key(s.old), _key(s.new)) for s in steps if s.crashed)
-        self._group = {group: at for at, group in enumerate(groups)}
-        # For each group: (old or None for a write, new).
-        self._effects: list[tuple[int | None, int]] = [(None, 0)] * len(groups)
-        self._open = _Open(crashed=[0] * len(groups))
+        self._crashed = _Crashed([self._effect(step) for step in steps if step.crashed])
+        self._open = _Open()
         self._bits: dict[_Step, int] = {}
         self._width = 0
         self._free: list[int] = []
         self._visited = 0
 
     def run(self) -> Search:
-        frontier: _Frontier = {(self._initial, 0): [(0,) * len(self._group)]}
+        frontier: _Frontier = {(self._initial, 0): [0]}
         try:
             for step, returns in self._moments():
                 if not returns:
@@ -212,22 +254,21 @@ class _Searcher:
             self._values.append(value)
         return self._numbers[key]
 
+    def _effect(self, step: _Step) -> tuple[int | None, int]:
+        """(what a cas expects, or None for a write; what it leaves)."""
+        return (self._number(step.old) if step.kind == "cas" else None, self._number(step.new))
+
     def _invoke(self, step: _Step) -> None:
         now = self._open
         if step.crashed:
-            group = self._group[step.kind, _key(step.old), _key(step.new)]
-            now.crashed[group] += 1
-            old = self._number(step.old) if step.kind == "cas" else None
-            self._effects[group] = (old, self._number(step.new))
+            self._crashed.invoke(*self._effect(step))
             return
         if not self._free:
             self._free.append(1 << self._width)
             self._width += 1
         bit = self._bits[step] = self._free.pop()
-        if step.kind == "write":
-            now.writers[bit] = (None, self._number(step.new))
-        elif step.kind == "cas":
-            now.writers[bit] = (self._number(step.old), self._number(step.new))
+        if step.kind in ("write", "cas"):
+            now.writers[bit] = self._effect(step)
         else:
             value = self._number(step.old)
             if step.kind == "miss":
@@ -257,9 +298,9 @@ class _Searcher:
             value, mask, used = stack.pop()
             mask = self._open.absorb(value, mask)
             if mask & bit:
-                _keep(reached, (value, mask & ~bit), used)
+                self._keep(reached, (value, mask & ~bit), used)
                 continue
-            if not _keep(seen, (value, mask), used):
+            if not self._keep(seen, (value, mask), used):
                 continue
             values.add(value)
             self._visited += 1
@@ -268,29 +309,28 @@ class _Searcher:
             stack += self._next(value, mask, used)
         return reached, values
 
-    def _next(self, value: int, mask: int, used: _Used) -> list[tuple[int, int, _Used]]:
+    def _next(self, value: int, mask: int, used: int) -> list[tuple[int, int, int]]:
         """One more write or cas takes effect. Crashed ones come first, so they are tried last."""
-        found = []
-        for group, (old, new) in enumerate(self._effects):
-            if used[group] < self._open.crashed[group] and old in (None, value) and new != value:
-                found.append((new, mask, (*used[:group], used[group] + 1, *used[group + 1 :])))
-        for bit, (old, new) in self._open.writers.items():
+        now = self._open
+        crashed = self._crashed.next(value, used, now.wanted(mask), any_value=bool(now.missers & ~mask))
+        found = [(new, mask, more) for new, more in crashed]
+        for bit, (old, new) in now.writers.items():
             if not mask & bit and old in (None, value):
                 found.append((new, mask | bit, used))
         return found
 
-
-def _keep(frontier: _Frontier, at: tuple[int, int], used: _Used) -> bool:
-    """Adds a configuration unless one is there that differs only in having used no more crashed operations:
-    it can do all that this one can. Those that it makes needless go."""
-    known = frontier.get(at)
-    if known is None:
-        frontier[at] = [used]
+    def _keep(self, frontier: _Frontier, at: tuple[int, int], used: int) -> bool:
+        """Adds a configuration unless one is there that differs only in having used no more crashed
+        operations: it can do all that this one can. Those that it makes needless go."""
+        known = frontier.get(at)
+        if known is None:
+            frontier[at] = [used]
+            return True
+        no_more = self._crashed.no_more
+        if any(no_more(other, used) for other in known):
+            return False
+        frontier[at] = [other for other in known if not no_more(used, other)] + [used]
         return True
-    if any(all(map(int.__le__, other, used)) for other in known):
-        return False
-    frontier[at] = [other for other in known if not all(map(int.__le__, used, other))] + [used]
-    return True
 
 
 def _anomaly(key: str, found: Search) -> Anomaly:

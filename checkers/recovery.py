@@ -1,5 +1,5 @@
-"""Recovery: a leader soon after the start, after each kill and after each heal; and in calm, every node soon
-has what the leader applied.
+"""Recovery: a leader soon after a majority has started, after each kill and after each heal; and in calm,
+every node soon has what the leader applied.
 
 That there is a leader is shown by what only a leader of a majority can do: commit an entry (its `commit`
 event), or answer a client.
@@ -77,7 +77,7 @@ class _Leaders:
             self._judge(moment)
 
     def _moments(self) -> list[_Moment]:
-        start = _Moment(self._history.facts["phases"]["start"], "the start", None, must=True)
+        start = _Moment(_started(self._history), "the start", None, must=True)
         kills = [
             _Moment(
                 fault.injected_ns, f"the kill of {', '.join(fault.nodes)} (step {fault.step})", fault.step
@@ -139,6 +139,15 @@ def _strikes_nodes(fault: FaultWindow, history: History) -> bool:
     """Not only workers, and not nothing."""
     workers = history.facts.get("workers") or ()
     return bool(fault.nodes) and not all(node in workers for node in fault.nodes)
+
+
+def _started(history: History) -> int:
+    """When a majority had booted for the first time: before that nobody can lead. What starting processes
+    takes is the host's business."""
+    booted = sorted(boots[0][0]["time_ns"] for boots in history.events.values() if boots and boots[0])
+    majority = len(events.nodes(history)) // 2 + 1
+    asked_ns: int = history.facts["phases"]["start"]
+    return max(asked_ns, booted[majority - 1]) if len(booted) >= majority else asked_ns
 
 
 class _Signs:

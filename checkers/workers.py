@@ -15,6 +15,8 @@ from checkers.words import NS_PER_S, seconds
 
 NAME = "workers"
 BOUND_NS = 20 * NS_PER_S
+# How old the last answer may be to speak for the end of the run.
+RECENT_NS = 5 * NS_PER_S
 ONLINE = "online"
 
 
@@ -30,8 +32,12 @@ def workers(history: History) -> Verdict:
         for worker in fault.nodes:
             if worker in names:
                 judge_.judge_stop(fault, worker)
-    for worker in names:
-        judge_.judge_end(worker)
+    end_ns = (history.facts.get("phases") or {}).get("end", states[-1]["time_ns"])
+    if end_ns - states[-1]["time_ns"] > RECENT_NS:
+        judge_.unknown.append("the leader was not asked for its workers at the end")
+    else:
+        for worker in names:
+            judge_.judge_end(worker)
     return conclude(
         NAME,
         f"{judge_.stops} stops of workers were noticed within {seconds(judge_.slowest_offline_ns)} and"
@@ -81,9 +87,6 @@ class _Judge:
         """Whether it was online when last asked for. A new leader needs a heartbeat to know of it, so only
         one that had been missing for longer than the bound counts against the system."""
         last = self._states[-1]
-        if last["time_ns"] < (self._history.facts.get("phases") or {}).get("final", 0):
-            self.unknown.append("the leader was not asked for its workers at the end")
-            return
         missing = list(takewhile(lambda s: s["workers"].get(name) != ONLINE, reversed(self._states)))
         if not missing:
             return

@@ -56,6 +56,10 @@ class Plan:
             known("mutant", self.mutant, MUTANTS)
         if self.nodes not in (1, 3, 5):
             raise PlanError(f"--nodes={self.nodes}: a control plane has 1, 3 or 5 nodes")
+        for name in self.nemeses:
+            least_nodes = NEMESES[name].min_nodes
+            if self.nodes < least_nodes:
+                raise PlanError(f"--nemesis={name} --nodes={self.nodes}: {name} needs at least {least_nodes} nodes")
         for flag, value, least, most in (
             ("seed", self.seed, 0, 2**63 - 1),
             ("time-limit", self.time_limit_s, 3, 86_400),

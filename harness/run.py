@@ -179,6 +179,7 @@ class _Run:
         wanted, answered = await load_.final_reads(FINAL_READS_DEADLINE_S)
         self.facts["final_reads"] = {"wanted": wanted, "answered": answered}
         await self._until(self._settled, SETTLE_DEADLINE_S)
+        await self._watch.ask_for_workers()
 
     @contextlib.asynccontextmanager
     async def _background(self, cluster: Any) -> AsyncIterator[None]:

@@ -26,7 +26,7 @@ class Watch:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(STATUS_INTERVAL_S, self._observe))
-            group.create_task(self._every(WORKERS_INTERVAL_S, self._ask_for_workers))
+            group.create_task(self._every(WORKERS_INTERVAL_S, self.ask_for_workers))
             group.create_task(self._measure_lag())
 
     @property
@@ -45,7 +45,7 @@ class Watch:
             self.status[node] = answer
             self.observations.append({"time_ns": time.monotonic_ns(), **answer})
 
-    async def _ask_for_workers(self) -> None:
+    async def ask_for_workers(self) -> None:
         states = await self._cluster.worker_states()
         if states is not None:
             self.worker_states.append({"time_ns": time.monotonic_ns(), **states})

@@ -23,9 +23,7 @@ def conclude(
 def ended(begun: Evidence, facts: Facts, complaints: Sequence[str], how: str) -> Evidence:
     """The final word on a fault: it was proven when injected, and so was its end."""
     unproven = [] if begun.took_effect else [begun.summary]
-    return conclude(
-        begun.nodes, begun.facts | {how: facts}, [*unproven, *complaints], f"{begun.summary}; {how}"
-    )
+    return conclude(begun.nodes, begun.facts | facts, [*unproven, *complaints], f"{begun.summary}; {how}")
 
 
 def nobody(target: str, note: str = "") -> Evidence:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -22,6 +23,21 @@ class InForce:
     silenced: dict[str, Silence] = field(default_factory=dict)
     cut: list[Link] = field(default_factory=list)
     injected: dict[int, Any] = field(default_factory=dict)
+    _silences: list[str] = field(default_factory=list)
+
+    def silence(self, nodes: Sequence[str], how: Silence) -> None:
+        self.silenced |= dict.fromkeys(nodes, how)
+        self._silences += nodes
+
+    def hear(self, nodes: Sequence[str]) -> None:
+        """They speak again."""
+        for node in nodes:
+            self.silenced.pop(node, None)
+
+    def watch(self) -> Callable[[], list[str]]:
+        """Returns a function that names whoever is silenced now, or was at any time up to its call."""
+        now, seen = [*self.silenced], len(self._silences)
+        return lambda: [*now, *self._silences[seen:]]
 
 
 _ON: WeakKeyDictionary[Any, InForce] = WeakKeyDictionary()

@@ -15,7 +15,8 @@ from nemesis.targets import choose_nodes
 WEIGHTS = {"leader": 4, "all": 2, "majority": 2, "one": 1}
 # A single node is its own leader, majority and all.
 SINGLE = {"all": 1}
-# Short, since starting again takes a while by itself.
+# Short, since starting again takes a second or more by itself, which the gap has to allow for.
+GAP_S = (1.5, 2.5)
 LENGTHS: tuple[Length, ...] = ((2, 0.2, 0.5), (3, 0.5, 1.2), (1, 1.2, 2.0))
 LOSE_UNSYNCED = 0.85
 
@@ -30,7 +31,7 @@ class Kill:
     options: Mapping[str, Choices] = {"pick": PICK, "lose_unsynced": (False, True)}
 
     def plan(self, rng: Random, nodes: Sequence[str], time_limit_s: float, first: int) -> list[Step]:
-        windows = bursts(rng, time_limit_s, LENGTHS)
+        windows = bursts(rng, time_limit_s, LENGTHS, GAP_S)
         # Only with all of them down at once does nobody hold what was acknowledged but never synced.
         many = len(nodes) > 1
         targets = choose(rng, WEIGHTS if many else SINGLE, len(windows), ("leader", "all") if many else ())
@@ -49,7 +50,7 @@ class Kill:
             return nobody(step.target, chosen.note)
         force = in_force(cluster)
         force.injected[step.number] = conclude(chosen.nodes, {}, ["the kill failed"], "")
-        force.silenced |= dict.fromkeys(chosen.nodes, "down")
+        force.silence(chosen.nodes, "down")
         lose = step.options["lose_unsynced"]
         facts = await cluster.kill(chosen.nodes, lose_unsynced=lose)
         lost_bytes = sum(facts.get(node, {}).get("lost_bytes", 0) for node in chosen.nodes)
@@ -66,8 +67,7 @@ class Kill:
         if begun is None:
             return never_injected()
         facts = await cluster.start_nodes(begun.nodes)
-        for node in begun.nodes:
-            force.silenced.pop(node, None)
+        force.hear(begun.nodes)
         del force.injected[step.number]
         complaints = not_replaced(begun.facts.get("killed", {}), facts, begun.nodes)
-        return ended(begun, facts, complaints, "started again")
+        return ended(begun, {"started": facts}, complaints, "started again")

@@ -49,8 +49,10 @@ class Latency:
         force = in_force(cluster)
         force.injected[step.number] = _Delay(links, conclude(nodes, {}, ["the delay failed"], ""))
         extra_ms, jitter_ms = step.options["extra_ms"], step.options["jitter_ms"]
+        silenced = force.watch()
         facts = await cluster.delay(links, extra_ms, jitter_ms)
-        complaints = not_delayed(facts, links, extra_ms, _unmeasurable(cluster, links))
+        unmeasurable = _unmeasurable(links, force.cut, silenced())
+        complaints = not_delayed(facts, links, extra_ms, unmeasurable)
         proof = (
             f"{step.target} {', '.join(nodes)}: {extra_ms:g} ± {jitter_ms:g} ms more on {len(links)} links"
         )
@@ -67,7 +69,7 @@ class Latency:
         del injected[step.number]
         before = delay.evidence.facts.get("delayed", {})
         complaints = still_delayed(before, facts, delay.links, step.options["extra_ms"])
-        return ended(delay.evidence, facts, complaints, "as fast as before")
+        return ended(delay.evidence, {"undelayed": facts}, complaints, "as fast as before")
 
 
 def _options(rng: Random) -> dict[str, float]:
@@ -95,14 +97,10 @@ async def _select(cluster: CanDelay, step: Step) -> tuple[tuple[str, ...], tuple
     )
 
 
-def _unmeasurable(cluster: CanDelay, links: Sequence[Link]) -> list[Link]:
+def _unmeasurable(links: Sequence[Link], cut: Sequence[Link], silenced: Sequence[str]) -> list[Link]:
     """Links over which no answer comes, since another fault cuts them or silences an end."""
-    force = in_force(cluster)
     return [
         (src, dst)
         for src, dst in links
-        if (src, dst) in force.cut
-        or (dst, src) in force.cut
-        or src in force.silenced
-        or dst in force.silenced
+        if (src, dst) in cut or (dst, src) in cut or src in silenced or dst in silenced
     ]

@@ -7,12 +7,12 @@ target of that kind.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal
 
-from nemesis.bursts import PICK, bursts, choose, draw_pick, steps
+from nemesis.bursts import PICK, Length, bursts, choose, draw_pick, steps
 from nemesis.evidence import conclude, count, name, never_injected, nobody, not_held, not_passed
 from nemesis.in_force import in_force
 from nemesis.nemesis import CanCut, Choices, CutKind, Evidence, Facts, Link, Step
@@ -22,23 +22,27 @@ WEIGHTS = {
     "isolate-leader": 6,
     "one-way-messages": 3,
     "one-way-packets": 2,
+    # Once they hear each other again, all of them stand for election at about the same time.
+    "all-isolated": 2,
     "isolate-random": 1,
-    "all-isolated": 1,
     "cut-one-link": 1,
 }
-# Between two followers only keepalives pass, every 500 ms: a shorter cut of their link leaves no proof.
-QUIET_FOR_S = 0.8
+# Where Raft has nothing to say, only keepalives pass, every 500 ms: a shorter cut could leave no proof.
+SHORTEST_S = 0.8
+LENGTHS: tuple[Length, ...] = ((2, SHORTEST_S, 1.0), (7, 1.0, 1.8), (2, 1.8, 2.8))
 
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
-    """links: what was cut. may_be_quiet: those of them on which there may be nothing to hold back."""
+    """links: what was cut. may_be_quiet: those of them on which there may be nothing to hold back.
+    silenced: names whom another fault kept from speaking at any time since the cut."""
 
     nodes: tuple[str, ...]
     links: tuple[Link, ...]
     kind: CutKind
     may_be_quiet: tuple[Link, ...] = ()
     note: str = ""
+    silenced: Callable[[], list[str]] = list
 
 
 class Partition:
@@ -52,17 +56,12 @@ class Partition:
     options: Mapping[str, Choices] = {"pick": PICK, "of": ("leader", "one"), "cannot": ("speak", "hear")}
 
     def plan(self, rng: Random, nodes: Sequence[str], time_limit_s: float, first: int) -> list[Step]:
-        windows = bursts(rng, time_limit_s)
-        targets = choose(rng, WEIGHTS, len(windows), ("isolate-leader",))
-        targets = [
-            target if heal_s - inject_s >= QUIET_FOR_S else "isolate-leader"
-            for target, (inject_s, heal_s) in zip(targets, windows, strict=True)
-        ]
+        windows = bursts(rng, time_limit_s, LENGTHS, shortest_s=SHORTEST_S)
         return steps(
             self.name,
             first,
             windows,
-            targets,
+            choose(rng, WEIGHTS, len(windows), ("isolate-leader",)),
             lambda: {
                 "pick": draw_pick(rng),
                 "of": rng.choices(("leader", "one"), (2, 1))[0],
@@ -75,7 +74,7 @@ class Partition:
         if not cut.links:
             return nobody(step.target, cut.note)
         force = in_force(cluster)
-        cut = replace(cut, may_be_quiet=cut.may_be_quiet + _from_silenced(cluster, cut.links))
+        cut = replace(cut, silenced=force.watch())
         force.injected[step.number] = cut
         force.cut.extend(cut.links)
         return _evidence(step, cut, await cluster.cut(cut.links, cut.kind))
@@ -85,11 +84,10 @@ class Partition:
         cut: _Cut | None = force.injected.get(step.number)
         if cut is None:
             return never_injected()
-        quiet = _from_silenced(cluster, cut.links)
         facts = await cluster.mend(cut.links)
         del force.injected[step.number]
         force.cut[:] = [link for link in force.cut if link not in cut.links]
-        return _evidence(step, replace(cut, may_be_quiet=cut.may_be_quiet + quiet), facts)
+        return _evidence(step, cut, facts)
 
 
 async def _select(cluster: CanCut, step: Step) -> _Cut:
@@ -118,18 +116,14 @@ async def _without_leader(cluster: CanCut, links: Sequence[Link]) -> tuple[Link,
     return tuple(link for link in links if leader not in link)
 
 
-def _from_silenced(cluster: CanCut, links: Sequence[Link]) -> tuple[Link, ...]:
-    """Links on which nobody speaks, since a pause or a kill has silenced the sender."""
-    silenced = in_force(cluster).silenced
-    return tuple(link for link in links if link[0] in silenced)
-
-
 def _evidence(step: Step, cut: _Cut, facts: Facts) -> Evidence:
     """Proven: bytes were held back on every link cut; where messages alone stop, the way back stays open."""
-    complaints = not_held(facts, cut.links, cut.may_be_quiet)
+    silenced = cut.silenced()
+    quiet = [link for link in cut.links if link in cut.may_be_quiet or link[0] in silenced]
+    complaints = not_held(facts, cut.links, quiet)
     if cut.kind == "messages":
-        open_links = [(dst, src) for src, dst in cut.links if (src, dst) not in cut.may_be_quiet]
-        complaints += not_passed(facts, open_links)
+        ways_back = [(dst, src) for src, dst in cut.links if (src, dst) not in cut.may_be_quiet]
+        complaints += not_passed(facts, [link for link in ways_back if link[0] not in silenced])
     held_bytes = sum(count(facts, link, "held_bytes") for link in cut.links)
     who = ", ".join(cut.nodes)
     if step.target.startswith("one-way-"):

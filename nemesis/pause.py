@@ -12,8 +12,9 @@ from nemesis.in_force import in_force
 from nemesis.nemesis import CanPause, Choices, Evidence, Step
 from nemesis.targets import choose_nodes
 
-# A paused leader that wakes up and does not know that it was deposed is what a pause is for.
-WEIGHTS = {"leader": 6, "one": 2, "majority": 1, "all": 1}
+# A paused leader wakes up and does not know that it was deposed. All of them wake up with timers run out, and
+# stand for election at the same time.
+WEIGHTS = {"leader": 6, "all": 2, "one": 1, "majority": 1}
 # A single node is its own leader, majority and all.
 SINGLE = {"all": 1}
 
@@ -38,7 +39,7 @@ class Pause:
             return nobody(step.target, chosen.note)
         force = in_force(cluster)
         force.injected[step.number] = conclude(chosen.nodes, {}, ["the pause failed"], "")
-        force.silenced |= dict.fromkeys(chosen.nodes, "paused")
+        force.silence(chosen.nodes, "paused")
         facts = await cluster.pause(chosen.nodes)
         proof = f"stopped: {', '.join(chosen.nodes)}"
         evidence = conclude(
@@ -55,7 +56,6 @@ class Pause:
         # What was killed meanwhile is no longer stopped, and may be down: its kill's heal starts it.
         paused = [node for node in begun.nodes if force.silenced.get(node) == "paused"]
         facts = await cluster.resume(paused)
-        for node in paused:
-            force.silenced.pop(node, None)
+        force.hear(paused)
         del force.injected[step.number]
-        return ended(begun, facts, still_stopped(facts, paused), "resumed")
+        return ended(begun, {"resumed": facts}, still_stopped(facts, paused), "resumed")

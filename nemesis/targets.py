@@ -10,7 +10,9 @@ from itertools import combinations
 from nemesis.in_force import Silence, in_force
 from nemesis.nemesis import Cluster, Link
 
-DEADLINE_S = 2.0
+LEADER_DEADLINE_S = 2.0
+# Three nodes that start again on a busy host take a few seconds.
+FREE_DEADLINE_S = 15.0
 _POLL_S = 0.05
 _ANY_SILENCE: tuple[Silence, ...] = ("paused", "down")
 
@@ -37,7 +39,7 @@ async def choose_nodes(
         if leader is not None:
             return Chosen((leader,))
         nodes = drawn(await _free(cluster, avoid), pick, 1)
-        return Chosen(nodes, f"no leader was known within {DEADLINE_S:g} s, so the draw chose")
+        return Chosen(nodes, f"no leader was known within {LEADER_DEADLINE_S:g} s, so the draw chose")
     free = await _free(cluster, avoid)
     return Chosen(
         drawn(free, pick, {"one": 1, "majority": len(cluster.nodes) // 2 + 1, "all": len(free)}[target])
@@ -48,7 +50,7 @@ async def find_leader(cluster: Cluster) -> str | None:
     """The leader, once there is one that no fault silences; None where there is none in time."""
     silenced = in_force(cluster).silenced
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + DEADLINE_S
+    deadline = loop.time() + LEADER_DEADLINE_S
     while True:
         leader = await cluster.leader()
         if leader is not None and leader not in silenced:
@@ -61,7 +63,7 @@ async def find_leader(cluster: Cluster) -> str | None:
 async def _free(cluster: Cluster, avoid: Sequence[Silence]) -> list[str]:
     silenced = in_force(cluster).silenced
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + DEADLINE_S
+    deadline = loop.time() + FREE_DEADLINE_S
     while True:
         free = [node for node in cluster.nodes if silenced.get(node) not in avoid]
         if free or loop.time() >= deadline:

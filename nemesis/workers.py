@@ -74,7 +74,7 @@ class Workers:
             facts = await cluster.start_nodes(begun.nodes)
             complaints = not_replaced(begun.facts.get(step.options["how"], {}), facts, begun.nodes)
         del injected[step.number]
-        return ended(begun, facts, complaints, "back")
+        return ended(begun, {"back": facts}, complaints, "back")
 
 
 async def _harm(cluster: CanHarmWorkers, how: Any, nodes: Sequence[str]) -> Facts:

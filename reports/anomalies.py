@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An anomaly, numbered through the run. rows: the first of what it names; more: how many are left out."""
+    """The first anomaly of its checker and kind, numbered through the run.
+
+    rows: the first of what it names; more: how many of those are left out
+    alike: the others of the same checker and kind, as (when, message)
+    """
 
     number: int
     checker: str
@@ -43,15 +47,26 @@ class Told:
     when: str
     rows: Sequence[Row]
     more: int
+    alike: Sequence[tuple[str, str]]
 
 
-def tell(measured: Measured, verdicts: Sequence[Verdict]) -> Iterator[Told]:
-    """Every anomaly of every verdict, in order of the verdicts."""
-    found = [(verdict.checker, anomaly) for verdict in verdicts for anomaly in verdict.anomalies]
-    for number, (checker, anomaly) in enumerate(found, 1):
-        when = "" if anomaly.time_ns is None else _at(measured, anomaly.time_ns)
-        rows = concerned(measured, anomaly)
-        yield Told(number, checker, anomaly, when, rows[:MOST_ROWS], len(rows[MOST_ROWS:]))
+def tell(measured: Measured, verdicts: Sequence[Verdict]) -> list[Told]:
+    """The anomalies of all verdicts, those of a kind together, in the order in which they were found."""
+    kinds: dict[tuple[str, str], list[Anomaly]] = {}
+    for verdict in verdicts:
+        for anomaly in verdict.anomalies:
+            kinds.setdefault((verdict.checker, anomaly.kind), []).append(anomaly)
+    told = []
+    for number, ((checker, _), (first, *others)) in enumerate(kinds.items(), 1):
+        rows = concerned(measured, first)
+        alike = [(_when(measured, anomaly), anomaly.message) for anomaly in others]
+        shown, more = rows[:MOST_ROWS], len(rows[MOST_ROWS:])
+        told.append(Told(number, checker, first, _when(measured, first), shown, more, alike))
+    return told
+
+
+def _when(measured: Measured, anomaly: Anomaly) -> str:
+    return "" if anomaly.time_ns is None else _at(measured, anomaly.time_ns)
 
 
 def concerned(measured: Measured, anomaly: Anomaly) -> list[Row]:

@@ -60,8 +60,9 @@ def charts(measured: Measured, marks: Sequence[Mark]) -> tuple[Chart, Chart] | N
     if not completed:
         return None
     frame = _Frame(measured, TimeScale(measured.start_ns, measured.end_ns), marks)
-    most = min(MOST_BINS, max(10, len(completed) // LEAST_PER_BIN))
-    fine = bins(measured, completed, nice_width_ns(measured.duration_ns, most))
+    busy_ns = max(point.time_ns for point in completed) - min(point.time_ns for point in completed)
+    most = min(MOST_BINS, max(10, measured.counts["ok"] // LEAST_PER_BIN))
+    fine = bins(measured, completed, nice_width_ns(busy_ns, most))
     seconds = bins(
         measured, completed, max(1_000_000_000, nice_width_ns(measured.duration_ns, 2 * MOST_BINS))
     )

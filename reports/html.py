@@ -18,7 +18,6 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from checkers.history import NEMESIS
 from checkers.verdict import Validity, Verdict
 from reports import environment, words
 from reports.anomalies import Row, tell
@@ -29,7 +28,7 @@ from reports.record import Run, RunDirectory, load
 from reports.spans import fault_end_ns, leader_changes
 from reports.svg import TimeScale, element, plot
 
-MOST_ANOMALIES = 20
+MOST_ALIKE = 50
 
 
 def write_report(path: Path) -> Path:
@@ -41,14 +40,14 @@ def render(run: Run) -> str:
     """The page, whole. Renders any run that could be loaded, however little of it there is."""
     time_zero = run.meta.get("time_zero") or {}
     measured = measure(run.history, time_zero.get("monotonic_ns"))
-    told = list(tell(measured, run.verdicts or ()))
+    told = tell(measured, run.verdicts or ())
     marks = [
         Mark(
             it.anomaly.time_ns,
             str(it.number),
             f"{it.anomaly.kind}: {words.first_sentence(it.anomaly.message)}",
         )
-        for it in told[:MOST_ANOMALIES]
+        for it in told
         if it.anomaly.time_ns is not None
     ]
     style, script = _asset("style.css"), _asset("script.js")
@@ -65,8 +64,8 @@ def render(run: Run) -> str:
         figures=list(_figures(run, measured)),
         reproduction=words.reproduction(run.meta),
         problem=measured.problem,
-        anomalies=told[:MOST_ANOMALIES],
-        more_anomalies=len(told[MOST_ANOMALIES:]),
+        anomalies=told,
+        most_alike=MOST_ALIKE,
         pictured=_pictured,
         doubts=[v for v in run.verdicts or () if v.valid in (Validity.UNKNOWN, Validity.VACUOUS)],
         evidence=_evidence,
@@ -161,20 +160,13 @@ def _evidence(verdict: Verdict) -> list[tuple[str, str]]:
 
 def _faults(measured: Measured) -> Iterator[dict[str, Any]]:
     """The faults in a table: what the lanes show, with the proof in words."""
-    summaries = {
-        op.value.get("step"): op.value.get("summary", "")
-        for op in measured.history.ops
-        if op.process == NEMESIS and op.type != "invoke" and isinstance(op.value, dict)
-        and op.value.get("action") == "inject"
-    }  # fmt: skip
     for window in measured.faults:
         yield {
-            "step": window.step,
             "name": window.nemesis,
             "target": window.target,
             "nodes": ", ".join(window.nodes) or "none",
             "when": between(measured, window.inject_ns, fault_end_ns(measured, window)),
             "took_effect": window.took_effect,
             "healed": window.healed_ns is not None,
-            "proof": words.compact(summaries.get(window.step) or window.evidence),
+            "proof": window.summary or words.compact(window.evidence),
         }

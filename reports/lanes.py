@@ -28,6 +28,7 @@ GUTTER_WIDTH = 148
 # does not fit, so its label may count on a page of 1200.
 CHARACTERS_A_PERCENT = 1.15
 _CHARACTERS_A_PERCENT_OF_BAR = 1.4
+_PIXELS_A_PERCENT = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +122,20 @@ def axis(scale: TimeScale, y: float) -> Markup:
 
 
 def mark_lines(scale: TimeScale, marks: Sequence[Mark], bottom: float, top: float = 12) -> Markup:
-    """A line and a numbered flag at each anomaly."""
-    return join(
-        element(
-            "g",
+    """A line and a numbered flag at each anomaly; flags that would cover each other stand side by side."""
+    parts, free = [], 0.0
+    for mark in sorted(marks, key=lambda mark: mark.time_ns):
+        at = scale.percent(mark.time_ns) * _PIXELS_A_PERCENT
+        place = max(at, free)
+        free, x = place + 20, round(place - at)
+        inside = [
             element("title", mark.title),
-            element(
-                "line", x1=scale.x(mark.time_ns), x2=scale.x(mark.time_ns), y1=f"{top:g}", y2=f"{bottom:g}"
-            ),
-            element("circle", cx=scale.x(mark.time_ns), cy=f"{top:g}", r=9),
-            element(
-                "text", mark.label, x=scale.x(mark.time_ns), y=f"{top:g}", dy="0.36em", text_anchor="middle"
-            ),
-            class_="mark",
-        )
-        for mark in marks
-    )
+            element("line", x1=0, x2=0, y1=top, y2=bottom),
+            element("circle", cx=x, cy=top, r=9),
+            element("text", mark.label, x=x, y=top, dy="0.36em", text_anchor="middle"),
+        ]
+        parts.append(element("svg", *inside, x=scale.x(mark.time_ns), class_="mark"))
+    return join(parts)
 
 
 def _phases(measured: Measured, scale: TimeScale, bottom: float) -> Markup:

@@ -93,7 +93,7 @@ def _went_down_ns(measured: Measured, node: str, boot: list[_Event], next_ns: in
 
     A process that the kernel ends writes nothing, so the fault or the harness' note of the exit says when;
     failing both, a next boot says that it ended after its last event."""
-    ends = [w.inject_ns for w in measured.faults if w.took_effect and state_of(w, node) == "down"]
+    ends = [w.inject_ns for w in measured.faults if state_of(w, node) == "down"]
     ends += [exit_["time_ns"] for exit_ in measured.history.facts.get("exits") or [] if exit_["node"] == node]
     ends = [ns for ns in ends if boot[0]["time_ns"] <= ns and (next_ns is None or ns < next_ns)]
     if ends:

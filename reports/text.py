@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,18 +27,30 @@ def paint(text: str, validity: Validity, *, colour: bool) -> str:
 
 
 def verdict_lines(verdicts: Sequence[Verdict], *, colour: bool = False) -> str:
-    """A line a checker: its mark, its name, its verdict, what it found. Anomalies follow theirs, indented."""
+    """A line a checker: its mark, its verdict, its name, what it found; then the first anomaly of each kind,
+    indented."""
+    lines = []
+    for line, verdict in zip(_checker_lines(verdicts, colour=colour), verdicts, strict=True):
+        lines.append(line)
+        kinds = Counter(anomaly.kind for anomaly in verdict.anomalies)
+        for kind, how_many in kinds.items():
+            first = next(anomaly for anomaly in verdict.anomalies if anomaly.kind == kind)
+            more = f" (and {how_many - 1:,} more of this kind)" if how_many > 1 else ""
+            lines.append(f"    {printable(kind)}: {printable(first.message)}{more}")
+    return "\n".join(lines)
+
+
+def _checker_lines(verdicts: Sequence[Verdict], *, colour: bool, widest: int | None = None) -> list[str]:
+    """A line a checker; what it found cut to `widest` characters."""
     wide = max((len(verdict.checker) for verdict in verdicts), default=0)
     lines = []
     for verdict in verdicts:
         mark = paint(f"{words.MARK[verdict.valid]} {verdict.valid.value:<7}", verdict.valid, colour=colour)
-        lines.append(f"{mark}  {printable(verdict.checker):<{wide}}  {printable(verdict.summary)}")
-        lines += [
-            f"    {printable(a.kind)}: {printable(a.message)}" for a in verdict.anomalies[:MOST_ANOMALIES]
-        ]
-        if more := len(verdict.anomalies[MOST_ANOMALIES:]):
-            lines.append(f"    and {more:,} more")
-    return "\n".join(lines)
+        found = printable(verdict.summary)
+        if widest is not None and len(found) > widest:
+            found = f"{found[: widest - 1]}…"
+        lines.append(f"{mark}  {printable(verdict.checker):<{wide}}  {found}")
+    return lines
 
 
 def failure(path: Path, *, colour: bool = False) -> str:
@@ -46,16 +59,13 @@ def failure(path: Path, *, colour: bool = False) -> str:
     run = load(path)
     verdicts = run.verdicts or ()
     outcome = paint(words.OUTCOME[run.validity], run.validity, colour=colour)
-    lines = [
-        f"{outcome}  {printable(str(run.meta.get('id', path.name)))}",
-        "",
-        verdict_summary(verdicts, colour=colour),
-    ]
-    told = list(tell(measure(run.history, (run.meta.get("time_zero") or {}).get("monotonic_ns")), verdicts))
+    checkers = _checker_lines(verdicts, colour=colour, widest=WIDTH - 30) or ["not judged"]
+    lines = [f"{outcome}  {printable(str(run.meta.get('id', path.name)))}", "", *checkers]
+    told = tell(measure(run.history, (run.meta.get("time_zero") or {}).get("monotonic_ns")), verdicts)
     for it in told[:MOST_ANOMALIES]:
         lines += ["", *_anomaly_lines(it, len(told))]
     if more := len(told[MOST_ANOMALIES:]):
-        lines += ["", f"and {words.count(more, 'more anomaly') if more == 1 else f'{more:,} more anomalies'}"]
+        lines += ["", f"and anomalies of {words.count(more, 'other kind')}"]
     command, expectation = words.reproduction(run.meta)
     lines += [
         "",
@@ -66,23 +76,14 @@ def failure(path: Path, *, colour: bool = False) -> str:
     return "\n".join(lines)
 
 
-def verdict_summary(verdicts: Sequence[Verdict], *, colour: bool = False) -> str:
-    """verdict_lines without the anomalies."""
-    bare = [
-        line for line in verdict_lines(verdicts, colour=colour).splitlines() if not line.startswith("    ")
-    ]
-    return "\n".join(bare) or "not judged"
-
-
 def _anomaly_lines(it: Told, of: int) -> list[str]:
     at = f", at {it.when}" if it.when else ""
-    lines = [
-        f"anomaly {it.number} of {of}: {printable(it.anomaly.kind)} (found by {printable(it.checker)}{at})"
-    ]
+    lines = [f"{it.number} of {of}: {printable(it.anomaly.kind)} (found by {printable(it.checker)}{at})"]
     lines += textwrap.wrap(printable(it.anomaly.message), WIDTH, initial_indent="  ", subsequent_indent="  ")
     cells = [[row.name, row.at, row.who, row.what, row.outcome, row.took] for row in it.rows]
     lines += [f"    {line}" for line in _aligned(cells, right=(0, 1))]
-    return [*lines, f"    and {it.more:,} more"] if it.more else lines
+    lines += [f"    and {it.more:,} more"] if it.more else []
+    return [*lines, f"  and {len(it.alike):,} more of this kind"] if it.alike else lines
 
 
 def run_table(rows: Sequence[Mapping[str, Any]], *, colour: bool = False) -> str:

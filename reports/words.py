@@ -136,6 +136,10 @@ def _appended(event: dict[str, Any]) -> str:
     )
 
 
+def _command(event: dict[str, Any]) -> str:
+    return f"{event['kind']} {event['command']}".strip()
+
+
 _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "boot": lambda e: (
         f"started (boot {e['boot']}) with term {e['term']}, vote {compact(e['voted_for'])}, "
@@ -147,9 +151,7 @@ _SENTENCES: dict[str, Callable[[dict[str, Any]], str]] = {
     "append": _appended,
     "truncate": lambda e: f"removed index {e['from_index']} and everything above it",
     "commit": lambda e: f"committed up to index {e['index']}, as {e['role']} of term {e['term']}",
-    "apply": lambda e: (
-        f"applied index {e['index']} (term {e['term']}, {e['kind']}, digest {e['digest']}): {e['outcome']}"
-    ),
+    "apply": lambda e: f"applied index {e['index']} (term {e['term']}, {_command(e)}): {e['outcome']}",
 }
 
 

@@ -55,7 +55,7 @@ class Answer:
     value: str | None = None
 
 
-class Refused(Exception):  # noqa: N818 - a word of the field's
+class Refused(Exception):
     """The request definitely did not happen, at no attempt. node: the one asked last."""
 
     def __init__(self, message: str, node: str | None = None) -> None:
@@ -63,7 +63,7 @@ class Refused(Exception):  # noqa: N818 - a word of the field's
         self.node = node
 
 
-class Unresolved(Exception):  # noqa: N818 - a word of the field's
+class Unresolved(Exception):
     """At least one attempt may or may not have happened, whatever the last one said. node: the one asked
     last."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-# gRPC's own notes on stderr (a peer that went away …) say nothing that our logs do not.
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+# gRPC's own notes on stderr (a peer that went away, an occupied port) say nothing that our messages do not.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
 from google.protobuf.message import DecodeError

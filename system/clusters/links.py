@@ -172,8 +172,16 @@ class Flow:
     def held_bytes(self) -> int:
         """What is seen waiting at a cut, here and in the kernel."""
         if self.hold == "packets":
-            return self._held_bytes + self._queued_bytes + _unread_bytes(self._source)
+            return self._held_bytes + self._queued_bytes + self.waiting_bytes()
         return self._held_bytes if self._sink else self._queued_bytes
+
+    def waiting_bytes(self) -> int:
+        """How much waits in the kernel to be read (FIONREAD); it grows while its sender goes on."""
+        try:
+            waiting = fcntl.ioctl(self._source.fileno(), termios.FIONREAD, b"\0" * 4)
+        except (OSError, ValueError):  # closed
+            return 0
+        return int(struct.unpack("i", waiting)[0])
 
     def _stall(self) -> None:
         if self.stalled_s is None:
@@ -322,14 +330,3 @@ class Flow:
     def _on_writable(self) -> None:
         self._write_no_more()
         self._pump()
-
-
-def _unread_bytes(source: socket.socket) -> int:
-    """How many bytes wait in the kernel to be read (FIONREAD)."""
-    if source.fileno() < 0:
-        return 0
-    try:
-        waiting = fcntl.ioctl(source.fileno(), termios.FIONREAD, b"\0" * 4)
-    except OSError:
-        return 0
-    return int(struct.unpack("i", waiting)[0])

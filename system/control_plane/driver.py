@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from system.control_plane.replica import Outcome, Query, ReadOutcome, Replica
@@ -15,34 +16,35 @@ from system.raft.messages import Message
 
 log = logging.getLogger(__name__)
 
-# How long a proposal waits for others to share its batch, its fsync and its messages.
-LINGER_S = 0.001
+# How long a command or read waits for others, to share a batch, an fsync and a round of messages with them.
+LINGER_S = 0.002
 
 
 class Driver:
-    """Everything below runs on one event loop; only on_durable_threadsafe may be called from elsewhere.
+    """Lives on one event loop; only on_durable_threadsafe may be called from another thread.
 
-    die(reason, error) ends the process; it is called for any exception out of the replica, whose state is not
-    to be trusted after it. on_commit(latency_s): every command of ours, from its append to its commit.
+    die:       ends the process; called with any exception out of the replica, whose state is not to be
+               trusted after it
+    on_commit: called with the time in seconds from a command's append here to its commit
     """
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        die: Callable[[BaseException], None],
-        on_commit: Callable[[float], None],
-    ) -> None:
-        self._loop = loop
+    def __init__(self, die: Callable[[BaseException], None], on_commit: Callable[[float], None]) -> None:
         self._die = die
         self._on_commit = on_commit
         self._flush_handle: asyncio.Handle | None = None
-        self._lingering = False
+        # Commands and reads on their way to the replica, each a function of the time.
+        self._lingering: list[Callable[[int], None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ns = 0
         self._stopped = False
 
-    def start(self, replica: Replica) -> None:
+    def attach(self, replica: Replica) -> None:
+        """The replica to drive; once, before anything else."""
         self.replica = replica
+
+    def start(self) -> None:
+        """On the event loop from which everything else is called; before any input."""
+        self._loop = asyncio.get_running_loop()
         self._flush_soon()
 
     def stop(self) -> None:
@@ -69,24 +71,41 @@ class Driver:
     async def submit(self, kind: EntryKind, command: bytes) -> Outcome:
         """Appends a command and waits for its fate. A cancelled command may still take effect."""
         answer: asyncio.Future[Outcome] = self._loop.create_future()
-        settle, on_commit = _settle(answer), self._on_commit
-        started_ns = time.monotonic_ns()
 
-        def done(outcome: Outcome) -> None:
-            if isinstance(outcome, Applied):
-                on_commit((time.monotonic_ns() - started_ns) / 1e9)
-            settle(outcome)
+        def append(now_ns: int) -> None:
+            def done(outcome: Outcome) -> None:
+                if isinstance(outcome, Applied):
+                    self._on_commit((time.monotonic_ns() - now_ns) / 1e9)
+                _settle(answer, outcome)
 
-        self._input(lambda now_ns: self.replica.submit(now_ns, kind, command, done), linger=True)
+            self.replica.submit(now_ns, kind, command, done)
+
+        self._linger(append)
         return await answer
 
     async def read(self, query: Query) -> ReadOutcome:
         """A linearizable read; query gets the state machine and its applied index."""
         answer: asyncio.Future[ReadOutcome] = self._loop.create_future()
-        self._input(lambda now_ns: self.replica.read(now_ns, query, _settle(answer)), linger=True)
+        self._linger(lambda now_ns: self.replica.read(now_ns, query, partial(_settle, answer)))
         return await answer
 
-    def _input(self, hand_over: Callable[[int], None], *, linger: bool = False) -> None:
+    def _linger(self, hand_over: Callable[[int], None]) -> None:
+        """Holds a request back for LINGER_S, for others to join it. It waits here rather than in the replica,
+        where the next acknowledgement would flush it out alone."""
+        if not self._lingering:
+            self._loop.call_later(LINGER_S, self._end_linger)
+        self._lingering.append(hand_over)
+
+    def _end_linger(self) -> None:
+        together, self._lingering = self._lingering, []
+
+        def hand_over(now_ns: int) -> None:
+            for one in together:
+                one(now_ns)
+
+        self._input(hand_over)
+
+    def _input(self, hand_over: Callable[[int], None]) -> None:
         if self._stopped:
             return
         try:
@@ -94,17 +113,10 @@ class Driver:
         except Exception as error:
             self._die(error)
             raise
-        self._flush_soon(linger=linger)
+        self._flush_soon()
 
-    def _flush_soon(self, *, linger: bool = False) -> None:
-        if self._flush_handle:
-            if linger or not self._lingering:
-                return
-            self._flush_handle.cancel()
-        self._lingering = linger
-        if linger:
-            self._flush_handle = self._loop.call_later(LINGER_S, self._flush)
-        else:
+    def _flush_soon(self) -> None:
+        if self._flush_handle is None:
             self._flush_handle = self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
@@ -135,9 +147,6 @@ class Driver:
             self._input(self.replica.on_time)
 
 
-def _settle(answer: asyncio.Future[Any]) -> Callable[[Any], None]:
-    def done(outcome: Any) -> None:
-        if not answer.done():  # the caller may have gone away
-            answer.set_result(outcome)
-
-    return done
+def _settle(answer: asyncio.Future[Any], outcome: Any) -> None:
+    if not answer.done():  # the caller may have gone away
+        answer.set_result(outcome)

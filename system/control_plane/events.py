@@ -11,6 +11,8 @@ from typing import Any
 
 SCHEMA_VERSION = 1
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make a new one every time
+
 
 class EventFile:
     """The EventLog port onto one file a boot, `events-0001.jsonl` in `directory`, numbered after those there.
@@ -37,7 +39,7 @@ class EventFile:
     def write(self, event: str, **fields: Any) -> None:
         if event == "boot":
             fields = self._boot_fields | fields
-        body = json.dumps({"time_ns": self._now_ns(), "event": event, **fields}, separators=(",", ":"))
+        body = _encode({"time_ns": self._now_ns(), "event": event, **fields})
         self._lines.append(f"{self._head}{self._seq},{body[1:]}\n")
         self._seq += 1
 

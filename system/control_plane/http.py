@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 
 from aiohttp import web
@@ -9,7 +11,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from system.control_plane.metrics import Metrics
 from system.control_plane.registry import Registry, wall_now
-from system.raft.roles import State
+from system.control_plane.replica import ReadDone
+
+READ_TIMEOUT_S = 0.8
 
 
 class HttpServer:
@@ -17,6 +21,7 @@ class HttpServer:
 
     def __init__(self, registry: Registry, metrics: Metrics, peers: Mapping[str, str]) -> None:
         self._registry = registry
+        self._driver = registry.gate.driver
         self._metrics = metrics
         self._peers = peers
         application = web.Application()
@@ -35,20 +40,25 @@ class HttpServer:
         await self._runner.cleanup()
 
     async def _health(self, _request: web.Request) -> web.Response:
-        status = self._registry.gate.driver.replica.status()
+        status = self._driver.replica.status()
         return web.json_response(
             {"status": "ok", "role": status.role.value, "term": status.term, "leader": status.leader_id}
         )
 
     async def _cluster_state(self, _request: web.Request) -> web.Response:
         """From the leader, the workers; from anybody else, 421 with the leader's id and gRPC address, or 503
-        where it is not known."""
-        status = self._registry.gate.driver.replica.status()
-        if status.role is State.LEADER:
-            now = wall_now()
-            return web.json_response([view.to_json(now) for view in self._registry.views()])
-        where = {"leader": status.leader_id, "address": self._peers.get(status.leader_id or "")}
-        return web.json_response(where, status=421 if status.leader_id else 503)
+        where none is known or the leader cannot show in time that it still leads."""
+        leader: str | None = None
+        # A linearizable read: a new leader's state may still lack what its predecessor acknowledged.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READ_TIMEOUT_S):
+                outcome = await self._driver.read(lambda _machine, _index: list(self._registry.views()))
+            if isinstance(outcome, ReadDone):
+                now = wall_now()
+                return web.json_response([view.to_json(now) for view in outcome.value])
+            leader = outcome.leader_id
+        where = {"leader": leader, "address": self._peers.get(leader or "")}
+        return web.json_response(where, status=421 if leader else 503)
 
     async def _show_metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE_LATEST})

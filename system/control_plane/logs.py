@@ -8,14 +8,21 @@ from collections.abc import Callable
 import system.logs
 
 
-def configure(node: str, level: str, term: Callable[[], int | None]) -> None:
-    """Sends this process's log to stdout as JSON. `term`: the node's term right now, None before recovery."""
-    system.logs.configure(node, level)
+class ShownTerm(logging.Filter):
+    """Adds `term` to every line. read: gives the node's term right now; None while there is none."""
 
-    def add_term(record: logging.LogRecord) -> bool:
+    read: Callable[[], int] | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
         if not hasattr(record, "term"):
-            record.term = term()
+            record.term = self.read() if self.read else None
         return True
 
+
+def configure(node: str, level: str) -> ShownTerm:
+    """Sends this process's log to stdout as JSON."""
+    system.logs.configure(node, level)
+    term = ShownTerm()
     for handler in logging.getLogger().handlers:
-        handler.addFilter(add_term)
+        handler.addFilter(term)
+    return term

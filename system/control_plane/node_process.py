@@ -7,14 +7,12 @@ any more, or something happened that must not.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from random import Random, SystemRandom
 from typing import Any, NoReturn
 
@@ -54,125 +52,120 @@ MS = 1_000_000
 MAX_BATCH_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """The classes a node is made of, so that one can be exchanged for a planted bug."""
-
-    wal: type[Wal] = Wal
-    replica: type[Replica] = Replica
-
-
-def main(parts: Parts | None = None) -> int:
+def main() -> int:
     """Runs the node that the environment describes. Returns the exit code."""
     try:
         config = config_from_env(os.environ)
-        config.data_dir.mkdir(parents=True, exist_ok=True)
+        shown_term = logs.configure(config.node_id, config.log_level)
+        wal = Wal(config.data_dir, cluster=config.cluster_id, node=config.node_id)
+        events = EventFile(config.data_dir, cluster=config.cluster_id, node=config.node_id)
     except ConfigError as error:
         return _complain(str(error))
     except OSError as error:
         return _complain(f"DATA_DIR: {error}; expected a directory this node may write to")
-    process = NodeProcess(config, parts or Parts())
-    try:
-        return asyncio.run(process.run())
     except WalError as error:
         log.error("%s", error)
         return EXIT_WAL
+    if wal.torn:
+        log.warning("cut a torn write off the end of the log: %s", wal.torn)
+    process = NodeProcess(config, wal, events)
+    shown_term.read = process.term
+    try:
+        return asyncio.run(process.run())
     except _AddressError as error:
         return _complain(str(error))
 
 
 class NodeProcess:
-    def __init__(self, config: Config, parts: Parts) -> None:
-        self._config = config
-        self._parts = parts
+    """Everything a node consists of, around one replica."""
+
+    def __init__(self, config: Config, wal: Wal, events: EventFile) -> None:
+        self._config, self._wal, self._events = config, wal, events
         self._metrics = Metrics()
-        self._driver: Driver | None = None
-        logs.configure(config.node_id, config.log_level, self._term)
+        self._background = Background(_die)
+        self._driver = Driver(_die, self._metrics.observe_commit)
+        self._transport = GrpcTransport(
+            config.cluster_id, config.peers, self._driver.on_message, self._background
+        )
+        self._replica = _replica(config, wal, self._transport, events)
+        self._driver.attach(self._replica)
+        self._metrics.watch(self._replica)
+        gate = Gate(config.cluster_id, config.peers, self._driver)
+        registry = Registry(gate, config.worker_offline_after_s)
+        self._http = HttpServer(registry, self._metrics, config.peers)
+        self._orchestrator = OrchestratorService(gate, config.node_id, events.boot)
+        self._workers = WorkerRegistryService(registry)
+
+    def term(self) -> int:
+        return self._replica.status().term
 
     async def run(self) -> int:
-        """Serves until SIGTERM or SIGINT. Raises WalError, and _AddressError where an address is taken."""
-        config = self._config
+        """Serves until SIGTERM or SIGINT. Raises _AddressError where an address is taken."""
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        background = Background(_die)
         loop.set_exception_handler(_on_loop_error)
-        wal = self._parts.wal(config.data_dir, cluster=config.cluster_id, node=config.node_id)
-        if wal.torn:
-            log.warning("cut a torn write off the end of the log: %s", wal.torn)
-        events = EventFile(config.data_dir, cluster=config.cluster_id, node=config.node_id)
-        driver = self._driver = Driver(loop, _die, self._metrics.observe_commit)
-        transport = GrpcTransport(config.cluster_id, config.peers, driver.on_message, background)
-        replica = self._replica(wal, transport, events)
-        wal.start(driver.on_durable_threadsafe, _die, self._metrics.observe_sync)
-        self._metrics.watch(replica)
-        driver.start(replica)
-
-        gate = Gate(config.cluster_id, config.peers, driver)
-        registry = Registry(gate, config.worker_offline_after_s)
-        http = HttpServer(registry, self._metrics, config.peers)
-        orchestrator = OrchestratorService(gate, config.node_id, events.boot)
-        server = await _grpc_server(transport, orchestrator, WorkerRegistryService(registry))
-        await self._listen(server, http)
-        transport.start()
-        background.spawn(_measure_lag(self._metrics.observe_lag))
-        log.info("node ready", extra={"boot": events.boot, "index": replica.status().last_log_index})
+        server = await _grpc_server(self._transport, self._orchestrator, self._workers)
+        # Both addresses are ours before anybody is told anything.
+        await self._bind(server)
+        self._wal.start(self._driver.on_durable_threadsafe, _disk_failed, self._metrics.observe_sync)
+        self._transport.start()
+        self._driver.start()
+        await server.start()
+        self._background.spawn(_measure_lag(self._metrics.observe_lag))
+        last_index = self._replica.status().last_log_index
+        log.info("node ready", extra={"boot": self._events.boot, "index": last_index})
         await stop.wait()
-
         log.info("stopping")
-        driver.stop()
-        await server.stop(grace=None)
-        await background.cancel()
-        await transport.close()
-        await http.close()
-        wal.close()
-        events.close()
+        await self._stop(server)
         return 0
 
-    def _replica(self, wal: Wal, transport: GrpcTransport, events: EventFile) -> Replica:
-        config = self._config
-        low_ns, high_ns = (bound * MS for bound in config.election_timeout_ms)
-        name = f"{config.seed}/election-timeout/{config.node_id}/{events.boot}"
-        random = SystemRandom() if config.seed is None else Random(name)
-        return self._parts.replica(
-            RaftConfig(
-                node_id=config.node_id,
-                voters=config.voters,
-                heartbeat_ns=config.heartbeat_ms * MS,
-                election_min_ns=low_ns,
-                election_max_ns=high_ns,
-                max_batch_entries=config.max_batch,
-                max_batch_bytes=MAX_BATCH_BYTES,
-            ),
-            wal.recovered,
-            wal,
-            transport,
-            events,
-            machine=StateMachine(),
-            draw_election_timeout_ns=lambda: random.randint(low_ns, high_ns),
-            now_ns=time.monotonic_ns(),
-            on_transition=log.info,
-        )
-
-    async def _listen(self, server: grpc.aio.Server, http: HttpServer) -> None:
+    async def _bind(self, server: grpc.aio.Server) -> None:
         config = self._config
         try:
             server.add_insecure_port(config.listen_addr)
         except RuntimeError:
-            raise _AddressError(
-                f"LISTEN_ADDR={config.listen_addr!r}: cannot listen there, is it taken?"
-            ) from None
+            problem = f"LISTEN_ADDR={config.listen_addr!r}: cannot listen there, is it taken?"
+            raise _AddressError(problem) from None
         try:
-            await http.start(config.http_addr)
+            await self._http.start(config.http_addr)
         except OSError as error:
             raise _AddressError(f"HTTP_ADDR={config.http_addr!r}: cannot listen there: {error}") from None
-        await server.start()
 
-    def _term(self) -> int | None:
-        with contextlib.suppress(AttributeError):  # before the replica is there
-            return self._driver.replica.status().term if self._driver else None
-        return None
+    async def _stop(self, server: grpc.aio.Server) -> None:
+        self._driver.stop()
+        await server.stop(grace=None)
+        await self._background.cancel()
+        await self._transport.close()
+        await self._http.close()
+        self._wal.close()
+        self._events.close()
+
+
+def _replica(config: Config, wal: Wal, transport: GrpcTransport, events: EventFile) -> Replica:
+    low_ns, high_ns = (bound * MS for bound in config.election_timeout_ms)
+    stream = f"{config.seed}/election-timeout/{config.node_id}/{events.boot}"
+    random = SystemRandom() if config.seed is None else Random(stream)
+    return Replica(
+        RaftConfig(
+            node_id=config.node_id,
+            voters=config.voters,
+            heartbeat_ns=config.heartbeat_ms * MS,
+            election_min_ns=low_ns,
+            election_max_ns=high_ns,
+            max_batch_entries=config.max_batch,
+            max_batch_bytes=MAX_BATCH_BYTES,
+        ),
+        wal.recovered,
+        wal,
+        transport,
+        events,
+        machine=StateMachine(),
+        draw_election_timeout_ns=lambda: random.randint(low_ns, high_ns),
+        now_ns=time.monotonic_ns(),
+        on_transition=log.info,
+    )
 
 
 class _AddressError(Exception):
@@ -206,11 +199,19 @@ async def _measure_lag(observe: Callable[[float], None]) -> None:
         observe(max(loop.time() - due, 0.0))
 
 
+def _disk_failed(error: BaseException) -> NoReturn:
+    log.error("the log cannot be written any more: %s; mend the disk, then start this node again", error)
+    _end()
+
+
 def _die(error: BaseException) -> NoReturn:
-    """Ends the process on the spot: whatever happened, nothing more may leave this node."""
-    log.error("stopping for good: %s: %s", type(error).__name__, error, exc_info=error)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
+    log.error("something happened that must not: %s: %s", type(error).__name__, error, exc_info=error)
+    _end()
+
+
+def _end() -> NoReturn:
+    """Ends the process on the spot: nothing more may leave this node."""
+    sys.stdout.flush()
     os._exit(EXIT_BROKEN)
 
 

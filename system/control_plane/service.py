@@ -19,6 +19,8 @@ MAX_ID_BYTES = 128
 MAX_KEY_BYTES = 1024
 MAX_VALUE_BYTES = 1024 * 1024
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 _CODES = {
@@ -57,8 +59,7 @@ class Gate:
 
     async def apply(self, context: Context, kind: EntryKind, command: Mapping[str, Any]) -> Applied:
         """Replicates a command and returns what came of it, or aborts the call with the reason."""
-        text = json.dumps(command, separators=(",", ":"), ensure_ascii=False).encode()
-        outcome = await self.driver.submit(kind, text)
+        outcome = await self.driver.submit(kind, _encode(command).encode())
         match outcome:
             case NotLeader(leader_id):
                 await self.redirect(context, leader_id)

@@ -23,6 +23,7 @@ from system.raft.log import EntryKind, LogEntry
 from system.raft.records import Append, HardState, Record, Recovered, Truncate
 
 VERSION = 1
+_encode_canonical = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 _RESTORE = (
     "the node will not start from less than it promised: restore its data directory from a copy of its last "
     "state, or replace it by a new voter (an emptied directory under the same id would forget votes)"
@@ -194,4 +195,4 @@ def _compact(value: Any) -> bytes:
 
 
 def _canonical(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode("ascii")
+    return _encode_canonical(value).encode("ascii")

@@ -4,7 +4,7 @@ import os
 import sys
 
 # gRPC's C core writes its own, unstructured lines to stderr; what they tell, our log lines tell too.
-# Read when grpc is imported, hence before it.
+# It reads this while it is imported, so this comes first.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from system.worker.main import main

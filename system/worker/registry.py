@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -11,8 +10,6 @@ import grpc
 from system import rpc
 from system.pb.worker_pb2_grpc import WorkerRegistryServiceStub
 from system.worker.config import AddressBook
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Call = Callable[[WorkerRegistryServiceStub], Awaitable[T]]
@@ -23,7 +20,7 @@ class NoLeader(Exception):
 
 
 class Registry:
-    """Keeps one warm channel to each node, and remembers which one leads.
+    """Keeps a warm channel to each node it has asked, and remembers which one leads.
 
     `leader` is the address that last took a call; None until one has, and after it failed.
     """

@@ -50,10 +50,14 @@ class Pending:
 class Model:
     """`run` plays the whole run; `history` is what it left."""
 
-    def __init__(self, seed: int, workload: str = "append", steps: int = 120) -> None:
+    def __init__(
+        self, seed: int, workload: str = "append", steps: int = 120, *, keys: int = 2, harm: float = 0.25
+    ) -> None:
         self.rng = Random(f"{seed}/{workload}")
         self.workload = workload
         self.steps = steps
+        self.harm = harm  # the share of steps that inject or heal
+        self.keys = [f"k{number}" for number in range(1, keys + 1)]
         self.now_ns = 0
         self.ops: list[Op] = []
         self.nodes = {name: Node(name) for name in NODES}
@@ -82,7 +86,10 @@ class Model:
         self.phase("load")
         self.work()
         for _ in range(self.steps):
-            self.rng.choice((self.work, self.work, self.work, self.disturb))()
+            if self.rng.random() < self.harm:
+                self.disturb()
+            else:
+                self.work()
             self.observe()
         self.phase("heal")
         for name in list(self.faults):
@@ -211,10 +218,9 @@ class Model:
     def replicate(self, node: Node) -> None:
         self.step_down(node, self.leader.term)
         theirs, ours = node.log, self.leader.log
-        same = next(
-            (i for i, (a, b) in enumerate(zip(theirs, ours, strict=False)) if a.term != b.term),
-            min(len(theirs), len(ours)),
-        )
+        same = min(len(theirs), len(ours))
+        while same and theirs[same - 1] is not ours[same - 1]:
+            same -= 1
         if same < len(theirs):
             del theirs[same:]
             self.note(node, "truncate", from_index=same + 1)
@@ -270,7 +276,7 @@ class Model:
         self.serve(self.draw())
 
     def draw(self) -> Pending:
-        key = self.rng.choice(("k1", "k2"))
+        key = self.rng.choice(self.keys)
         functions = {"append": ("append", "read"), "register": ("write", "cas", "cas", "read")}
         f = self.rng.choice(functions[self.workload])
         self.next_value += f != "read"

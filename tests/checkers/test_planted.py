@@ -1,10 +1,11 @@
-"""Correct runs are judged `yes`, and each of many violations planted in one is found, by the right checker and name."""
+"""Correct runs are judged `yes`, and each of many violations planted in one is found, by the right checker
+and name."""
 
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from random import Random
@@ -27,15 +28,22 @@ OF_WORKLOAD = {"append": "list-append", "register": "linearizability"}
 
 
 @cache
+def saved(seed: int, workload: str) -> bytes:
+    return pickle.dumps(correct(seed, workload))
+
+
 def run(seed: int, workload: str) -> History:
-    return correct(seed, workload)
+    """A correct run's history, to do with as one likes."""
+    history: History = pickle.loads(saved(seed, workload))
+    return history
 
 
 @pytest.mark.parametrize("workload", OF_WORKLOAD)
 def test_correct_runs_are_judged_yes(workload: str) -> None:
-    for seed in range(40):
+    for seed in range(25):
+        history = run(seed, workload)
         for name in (*RUN_CHECKERS, OF_WORKLOAD[workload]):
-            verdict = CHECKERS[name](run(seed, workload))
+            verdict = CHECKERS[name](history)
             assert verdict.valid is Validity.YES, (seed, verdict)
             assert verdict.checker == name
 
@@ -53,6 +61,11 @@ def places(history: History, kind: str) -> list[tuple[list[Event], int]]:
     return [(log, at) for log in logs_of(history) for at, event in enumerate(log) if event["event"] == kind]
 
 
+def pick(rng: Random, history: History, kind: str, where: Callable[[Event], bool]) -> tuple[list[Event], int]:
+    """One such place whose event is as asked for."""
+    return rng.choice([(log, at) for log, at in places(history, kind) if where(log[at])])
+
+
 def insert(log: list[Event], at: int, event: Event) -> None:
     """An event right after position `at`, with the numbers made to fit."""
     before = log[at]
@@ -68,6 +81,11 @@ def renumber(log: list[Event]) -> None:
 
 def calls(history: History, f: str, kind: str = "ok") -> list[Call]:
     return [call for call in history.calls() if call.invoke.f == f and call.type == kind]
+
+
+def ended(call: Call) -> Op:
+    assert call.completion is not None
+    return call.completion
 
 
 def put(history: History, op: Op) -> None:
@@ -96,22 +114,19 @@ def command_at(history: History, index: int) -> dict[str, Any]:
 
 
 def leader_of(history: History, term: int) -> str:
-    return next(
-        log[at]["node"] for log, at in places(history, "role") if is_win(log[at]) and log[at]["term"] == term
-    )
+    wins = (log[at] for log, at in places(history, "role") if is_win(log[at]))
+    return next(str(event["node"]) for event in wins if event["term"] == term)
 
 
 def is_win(event: Event) -> bool:
-    return event["event"] == "role" and event["role"] == "leader"
+    return bool(event["event"] == "role" and event["role"] == "leader")
 
 
 # The violations
 
 
 def second_leader(history: History, rng: Random) -> bool:
-    log, at = rng.choice(
-        [place for place in places(history, "vote") if place[0][place[1]]["for"] != place[0][0]["node"]]
-    )
+    log, at = pick(rng, history, "vote", lambda event: event["for"] != event["node"])
     insert(log, at, {"event": "role", "role": "leader", "from": "candidate", "term": log[at]["term"]})
     return True
 
@@ -125,7 +140,7 @@ def second_leader_seen(history: History, rng: Random) -> bool:
 
 
 def leader_without_votes(history: History, rng: Random) -> bool:
-    log, at = rng.choice([place for place in places(history, "role") if is_win(place[0][place[1]])])
+    log, at = pick(rng, history, "role", is_win)
     winner, term = log[at]["node"], log[at]["term"]
     for other in logs_of(history):
         if other[0]["node"] != winner:
@@ -163,7 +178,7 @@ def term_forgotten(history: History, rng: Random) -> bool:
 
 
 def commit_taken_back(history: History, rng: Random) -> bool:
-    log, at = rng.choice([place for place in places(history, "commit") if place[0][place[1]]["index"] > 1])
+    log, at = pick(rng, history, "commit", lambda event: event["index"] > 1)
     insert(log, at, log[at] | {"index": log[at]["index"] - 1})
     return True
 
@@ -186,26 +201,22 @@ def other_entry(history: History, rng: Random) -> bool:
 
 def other_prefix(history: History, rng: Random) -> bool:
     """The same last entry, after an entry of another term."""
-    log, at = rng.choice(
-        [place for place in places(history, "append") if len(place[0][place[1]]["entries"]) > 1]
-        or [(None, 0)]
-    )  # type: ignore[list-item]
-    if log is None:
+    several = [(log, at) for log, at in places(history, "append") if len(log[at]["entries"]) > 1]
+    if not several:
         return False
+    log, at = rng.choice(several)
     log[at]["entries"][-2][1] += 1000
     return True
 
 
 def other_apply(history: History, rng: Random) -> bool:
-    log, at = rng.choice(
-        [place for place in places(history, "apply") if place[0][place[1]]["kind"] == "command"]
-    )
+    log, at = pick(rng, history, "apply", lambda event: event["kind"] == "command")
     log[at] |= {"digest": "0" * 16}
     return True
 
 
 def apply_skipped(history: History, rng: Random) -> bool:
-    log, at = rng.choice([place for place in places(history, "apply") if place[1] + 3 < len(place[0])])
+    log, at = rng.choice(places(history, "apply"))
     if not any(event["event"] == "apply" for event in log[at + 1 :]):
         return False
     del log[at]
@@ -214,23 +225,21 @@ def apply_skipped(history: History, rng: Random) -> bool:
 
 
 def applied_uncommitted(history: History, rng: Random) -> bool:
-    log, at = rng.choice([place for place in places(history, "commit") if place[0][place[1]]["index"] > 1])
+    log, at = pick(rng, history, "commit", lambda event: event["index"] > 1)
     del log[at]
     renumber(log)
-    return log[at]["event"] == "apply"
+    return bool(log[at]["event"] == "apply")
 
 
 def committed_removed(history: History, rng: Random) -> bool:
-    log, at = rng.choice([place for place in places(history, "apply") if place[0][place[1]]["index"] > 2])
+    log, at = pick(rng, history, "apply", lambda event: event["index"] > 2)
     insert(log, at, {"event": "truncate", "from_index": log[at]["index"] - 1})
     return True
 
 
 def committed_too_early(history: History, rng: Random) -> bool:
     """The leader commits before anybody else has the entry."""
-    log, at = rng.choice(
-        [place for place in places(history, "commit") if place[0][place[1]]["role"] == "leader"]
-    )
+    log, at = pick(rng, history, "commit", lambda event: event["role"] == "leader")
     appended = max(i for i, event in enumerate(log[:at]) if event["event"] == "append")
     log.insert(appended + 1, log.pop(at) | {"time_ns": log[appended]["time_ns"]})
     renumber(log)
@@ -263,40 +272,38 @@ def leader_lacks_entry(history: History, rng: Random) -> bool:
     return False
 
 
+def index_of(call: Call) -> int:
+    """The log index it was answered with."""
+    index = ended(call).witness
+    assert index is not None
+    return index
+
+
 def lost(history: History, rng: Random) -> bool:
     """An acknowledged command is not in the log: another stands in its place."""
-    call = rng.choice(calls(history, "append") or calls(history, "write"))
-    assert call.completion is not None and call.completion.witness is not None
-    index = call.completion.witness
-    command = command_at(history, index)
-    rewrite(history, index, json.dumps(command | {"value": "999999", "seq": command["seq"]}))
+    index = index_of(rng.choice(calls(history, "append") or calls(history, "write")))
+    rewrite(history, index, json.dumps(command_at(history, index) | {"value": "999999"}))
     return True
 
 
 def stale(history: History, rng: Random) -> bool:
-    """A read is served from the state before an operation that was over when it began."""
-    reads = [
-        call for call in calls(history, "read") if call.completion and (call.completion.witness or 0) > 20
-    ]
-    call = rng.choice(reads)
-    assert call.completion is not None
-    put(
-        history,
-        replace(call.completion, witness=2, value=[call.invoke.value[0], [] if is_list(call) else None]),
-    )
+    """A read is served from the state before everything, after operations that were over when it began."""
+    call = rng.choice([call for call in calls(history, "read") if index_of(call) > 20])
+    nothing = [call.invoke.value[0], [] if is_list(call) else None]
+    put(history, replace(ended(call), witness=2, value=nothing))
     return True
 
 
 def is_list(call: Call) -> bool:
-    return call.completion is not None and isinstance(call.completion.value[1], list)
+    return isinstance(ended(call).value[1], list)
 
 
 def element_missing(history: History, rng: Random) -> bool:
-    reads = [call for call in calls(history, "read") if is_list(call) and len(call.completion.value[1]) > 2]  # type: ignore[union-attr]
+    reads = [ended(call) for call in calls(history, "read") if is_list(call)]
+    reads = [read for read in reads if len(read.value[1]) > 2]
     if not reads:
         return False
-    completion = rng.choice(reads).completion
-    assert completion is not None
+    completion = rng.choice(reads)
     elements = list(completion.value[1])
     del elements[rng.randrange(len(elements) - 1)]
     put(history, replace(completion, value=[completion.value[0], elements]))
@@ -307,16 +314,14 @@ def wrong_value(history: History, rng: Random) -> bool:
     reads = [call for call in calls(history, "read") if not is_list(call)]
     if not reads:
         return False
-    completion = rng.choice(reads).completion
-    assert completion is not None
+    completion = ended(rng.choice(reads))
     put(history, replace(completion, value=[completion.value[0], 999_999]))
     return True
 
 
 def acknowledged_as_refused(history: History, rng: Random) -> bool:
     call = rng.choice(calls(history, "append") or calls(history, "write"))
-    assert call.completion is not None
-    put(history, replace(call.completion, type="fail", error="not the leader", witness=None))
+    put(history, replace(ended(call), type="fail", error="not the leader", witness=None))
     return True
 
 
@@ -324,22 +329,16 @@ def mismatch_that_matched(history: History, rng: Random) -> bool:
     found = calls(history, "cas")
     if not found:
         return False
-    completion = rng.choice(found).completion
-    assert completion is not None
+    completion = ended(rng.choice(found))
     put(history, replace(completion, type="fail", error="mismatch"))
     return True
 
 
 def match_that_did_not(history: History, rng: Random) -> bool:
-    found = [
-        call
-        for call in calls(history, "cas", "fail")
-        if call.completion and call.completion.error == "mismatch"
-    ]
+    found = [call for call in calls(history, "cas", "fail") if ended(call).error == "mismatch"]
     if not found:
         return False
-    completion = rng.choice(found).completion
-    assert completion is not None
+    completion = ended(rng.choice(found))
     put(history, replace(completion, type="ok", error=None))
     return True
 
@@ -347,17 +346,16 @@ def match_that_did_not(history: History, rng: Random) -> bool:
 def swapped_in_log(history: History, rng: Random) -> bool:
     """Of two commands, one after the other, the second stands first in the log."""
     done = calls(history, "append") or calls(history, "write")
-    pairs = [(a, b) for a in done for b in done if a.completion and a.completion.time_ns < b.invoke.time_ns]
-    first, second = rng.choice(pairs)
-    assert first.completion is not None and second.completion is not None
-    a, b = first.completion.witness, second.completion.witness
-    assert a is not None and b is not None
+    first, second = rng.choice(
+        [(a, b) for a in done for b in done if ended(a).time_ns < b.invoke.time_ns],
+    )
+    a, b = index_of(first), index_of(second)
     one, other = command_at(history, a), command_at(history, b)
     sessions = [{name: command[name] for name in ("client", "seq")} for command in (one, other)]
     rewrite(history, a, json.dumps(other | sessions[0]))
     rewrite(history, b, json.dumps(one | sessions[1]))
-    put(history, replace(first.completion, witness=b))
-    put(history, replace(second.completion, witness=a))
+    put(history, replace(ended(first), witness=b))
+    put(history, replace(ended(second), witness=a))
     return True
 
 
@@ -433,10 +431,9 @@ PLANTED: list[tuple[Corruption, str, str]] = [
 )
 def test_a_planted_violation_is_found(corrupt: Corruption, checker: str, kind: str) -> None:
     planted = 0
-    for seed in range(12):
+    for seed in range(6):
         for workload in OF_WORKLOAD:
-            history = deepcopy(run(seed, workload))
-            vars(history).pop("_calls", None)
+            history = run(seed, workload)
             if not corrupt(history, Random(seed)):
                 continue
             planted += 1
@@ -448,7 +445,7 @@ def test_a_planted_violation_is_found(corrupt: Corruption, checker: str, kind: s
             assert verdict.valid is Validity.NO, (seed, workload, verdict)
             assert kind in kinds or verdict.evidence["anomalies"].get(kind), (seed, workload, verdict)
             assert all(anomaly.ops or anomaly.events for anomaly in verdict.anomalies)
-    assert planted >= 5
+    assert planted >= 3
 
 
 @pytest.mark.parametrize("name", [*RAFT, "committed-log", "at-most-once", "recovery"])
@@ -469,7 +466,7 @@ def test_no_checker_of_events_says_yes_over_a_gap(name: str) -> None:
         del history.facts["starts"]
 
     for lose in (lose_event, lose_first, lose_boot, lose_node, lose_count):
-        history = deepcopy(run(3, "append"))
+        history = run(3, "append")
         lose(history)
         verdict = CHECKERS[name](history)
         assert verdict.valid is Validity.UNKNOWN, (lose.__name__, verdict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from system.clusters.addresses import Pair, lease
@@ -65,6 +65,16 @@ async def lab(sites: Sequence[str] = (A, B), one_way_s: float = 0.0) -> AsyncIte
         os.close(taken.lock_fd)
 
 
+def finish(test: Coroutine[None, None, None]) -> None:
+    """Runs a test that must not hang."""
+
+    async def within() -> None:
+        async with asyncio.timeout(30):
+            await test
+
+    asyncio.run(within())
+
+
 async def exchange(connection: Connection, data: bytes) -> float:
     """Sends and waits for the echo; seconds taken."""
     reader, writer = connection
@@ -72,6 +82,11 @@ async def exchange(connection: Connection, data: bytes) -> float:
     writer.write(data)
     assert await reader.readexactly(len(data)) == data
     return time.monotonic() - began_s
+
+
+async def quickest(connection: Connection) -> float:
+    """The shortest of several exchanges: what the link takes, and not what a busy host does."""
+    return min([await exchange(connection, b"x" * 100) for _ in range(4)])
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from system.clusters.errors import ClusterError
-from system.clusters.proxy import KEEPALIVE_LIMIT_S, next_attempt_s
-from tests.clusters.lab import ONE_WAY_S, A, B, C, exchange, lab, until
+from system.clusters.proxy import KEEPALIVE_LIMIT_S, RETRANSMIT_S, SOCKET_BUFFER_BYTES, next_attempt_s
+from tests.clusters.lab import ONE_WAY_S, A, B, C, exchange, finish, lab, quickest, until
 
 
 def test_round_trips_take_the_links_delay_and_nothing_more() -> None:
@@ -25,7 +25,7 @@ def test_round_trips_take_the_links_delay_and_nothing_more() -> None:
             assert statistics.median(far_ms) < 58
             assert statistics.median(near_ms) < 2
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_connecting_takes_a_round_trip_before_anything_arrives() -> None:
@@ -33,7 +33,7 @@ def test_connecting_takes_a_round_trip_before_anything_arrives() -> None:
         async with lab(one_way_s=ONE_WAY_S) as here, here.echo(B):
             assert await exchange(await here.connect(A, B), b"first") >= 4 * ONE_WAY_S - 0.002
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_delay_and_jitter_keep_the_order_and_go_away() -> None:
@@ -41,7 +41,9 @@ def test_delay_and_jitter_keep_the_order_and_go_away() -> None:
         async with lab() as here, here.echo(B):
             connection = await here.connect(A, B)
             await here.network.delay([(A, B)], 0.05, 0.02)
-            assert 0.05 <= await exchange(connection, b"slow") < 0.15
+            slow_s = [await exchange(connection, b"slow") for _ in range(4)]
+            assert 0.05 <= min(slow_s) < 0.08
+            assert max(slow_s) - min(slow_s) > 0.001
             reader, writer = connection
             sent = b""
             for number in range(200):
@@ -51,9 +53,9 @@ def test_delay_and_jitter_keep_the_order_and_go_away() -> None:
                 sent += piece
                 await asyncio.sleep(0)
             assert await reader.readexactly(len(sent)) == sent
-            assert await exchange(connection, b"fast") < 0.02
+            assert await quickest(connection) < 0.02
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_each_direction_has_its_own_delay() -> None:
@@ -62,9 +64,9 @@ def test_each_direction_has_its_own_delay() -> None:
             await here.network.delay([(A, B)], 0.05, 0.0)
             opened_by_a, opened_by_b = await here.connect(A, B), await here.connect(B, A)
             for connection in (opened_by_a, opened_by_b):
-                assert 0.05 <= await exchange(connection, b"once there, once back") < 0.09
+                assert 0.05 <= await quickest(connection) < 0.08
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_a_throttled_link_carries_its_rate_and_its_sender_feels_it() -> None:
@@ -72,14 +74,14 @@ def test_a_throttled_link_carries_its_rate_and_its_sender_feels_it() -> None:
         async with lab() as here, here.echo(B):
             await here.network.throttle([(A, B)], 100_000)
             _, writer = connection = await here.connect(A, B)
-            assert 0.35 <= await exchange(connection, b"x" * 40_000) < 0.8
+            assert 0.35 <= await exchange(connection, b"x" * 40_000) < 2
             writer.transport.set_write_buffer_limits(0)
             writer.write(b"x" * 8_000_000)
             await until(lambda: here.network.facts([(A, B)])[f"{A}->{B}"]["passed_bytes"] > 50_000)
             assert writer.transport.get_write_buffer_size() > 1_000_000, "not taken on its behalf"
             writer.transport.abort()
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_megabytes_pass_unchanged() -> None:
@@ -89,7 +91,7 @@ def test_megabytes_pass_unchanged() -> None:
             async with asyncio.timeout(10):
                 await exchange(await here.connect(A, B), data)
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_where_nobody_listens_the_connection_is_reset_at_once() -> None:
@@ -100,10 +102,10 @@ def test_where_nobody_listens_the_connection_is_reset_at_once() -> None:
             with pytest.raises(ConnectionResetError):
                 writer.write(b"anybody?")
                 await reader.read()
-            assert time.monotonic() - began_s < 0.5
+            assert time.monotonic() - began_s < 1
             writer.close()
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_ends_of_connections_travel_behind_what_was_sent() -> None:
@@ -115,7 +117,7 @@ def test_ends_of_connections_travel_behind_what_was_sent() -> None:
             assert await reader.read() == b"last words"
             writer.close()
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_reset_ends_connections_whichever_side_opened_them() -> None:
@@ -130,7 +132,7 @@ def test_reset_ends_connections_whichever_side_opened_them() -> None:
                     await reader.read()
                 writer.close()
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_a_short_cut_heals_when_the_lost_packet_would_have_been_sent_again() -> None:
@@ -145,14 +147,36 @@ def test_a_short_cut_heals_when_the_lost_packet_would_have_been_sent_again() -> 
             facts = (await cutting)[f"{A}->{B}"]
             assert facts["held_bytes"] == len(b"lost at first")
             assert facts["passed_bytes"] == 0
-            await asyncio.sleep(max(0.0, lost_s + 0.3 - time.monotonic()))  # how long the cable is out
+            await asyncio.sleep(max(0.0, lost_s + 0.25 - time.monotonic()))  # how long the cable is out
+            mended_s = time.monotonic()
             await here.network.mend([(A, B)])
             assert await reader.readexactly(13) == b"lost at first"
             # Sent again after 0.2 and 0.6 s: not when the cable was mended, but at the next of those.
-            assert 0.59 <= time.monotonic() - lost_s < 0.75
-            assert await exchange(connection, b"up again") < 0.05
+            again_s = next_attempt_s(lost_s, RETRANSMIT_S, mended_s)
+            assert again_s - 0.01 <= time.monotonic() < again_s + 0.5
+            assert await quickest(connection) < 0.02
 
-    asyncio.run(run())
+    finish(run())
+
+
+def test_something_new_after_a_short_cut_brings_back_what_was_lost_before_it() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B):
+            reader, writer = connection = await here.connect(A, B)
+            await exchange(connection, b"up")
+            cutting = asyncio.create_task(here.network.cut([(A, B), (B, A)], "packets"))
+            await asyncio.sleep(0)
+            writer.write(b"lost, ")
+            await asyncio.sleep(0.22)  # how long the cable is out; sent again after 0.2 and 0.6 s
+            cutting.cancel()
+            mended_s = time.monotonic()
+            await here.network.mend([(A, B), (B, A)])
+            writer.write(b"new")
+            assert await reader.readexactly(9) == b"lost, new"
+            assert time.monotonic() - mended_s < 0.3
+            writer.close()
+
+    finish(run())
 
 
 def test_a_long_cut_resets_what_stalled_and_spares_what_was_idle() -> None:
@@ -169,39 +193,56 @@ def test_a_long_cut_resets_what_stalled_and_spares_what_was_idle() -> None:
             with pytest.raises(ConnectionResetError):
                 while await busy[0].read(100):
                     pass
-            assert await exchange(idle, b"still there") < 0.1
+            assert await quickest(idle) < 0.02
             for connection in (idle, busy):
                 connection[1].close()
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_with_packets_cut_one_way_the_other_falls_silent_too() -> None:
     async def run() -> None:
-        async with lab() as here, here.echo(A), here.echo(B):
-            reader, writer = await here.connect(B, A)
-            await exchange((reader, writer), b"up")
+        async with lab() as here, here.echo(B):
+            _, writer = connection = await here.connect(A, B)
+            await exchange(connection, b"up")
+
+            def facts(link: str) -> dict[str, int]:
+                return dict(here.network.facts([(A, B)])[link])
+
             cutting = asyncio.create_task(here.network.cut([(B, A)], "packets"))
-            await asyncio.sleep(
-                0.15
-            )  # what A sends is carried until acknowledgements go missing, after 0.1 s
+            await asyncio.sleep(0)
+            writer.write(b"at first")
+            await until(lambda: facts(f"{A}->{B}")["passed_bytes"] == len(b"at first"))
+            await asyncio.sleep(0.15)  # acknowledgements are missed after 0.1 s
+            writer.write(b"no more")
+            await until(lambda: facts(f"{A}->{B}")["held_bytes"] == len(b"no more"))
+            _, late = await here.connect(A, B)
+            late.write(b"hello?")
+            await until(lambda: facts(f"{B}->{A}")["held_connections"] == 1)  # a handshake needs both ways
+            assert facts(f"{A}->{B}")["passed_bytes"] == len(b"at first")
+            assert facts(f"{B}->{A}")["passed_bytes"] == 0
             cutting.cancel()
-            before = here.network.facts([(A, B)])
-            opened_by_a = await here.connect(A, B)
-            opened_by_a[1].write(b"hello?")
-            facts: dict[str, dict[str, int]] = {}
-
-            def opened() -> bool:
-                facts.update(here.network.facts([(A, B)]))
-                return facts[f"{A}->{B}"]["held_bytes"] > 0
-
-            await until(opened)
-            assert facts[f"{A}->{B}"]["passed_bytes"] == before[f"{A}->{B}"]["passed_bytes"]
-            assert facts[f"{B}->{A}"]["held_connections"] == 1, "a handshake needs both ways"
-            opened_by_a[1].close()
+            late.close()
             writer.close()
 
-    asyncio.run(run())
+    finish(run())
+
+
+def test_a_cut_takes_nothing_from_the_sender_but_what_the_kernel_does() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B):
+            _, writer = connection = await here.connect(A, B)
+            await exchange(connection, b"up")
+            cutting = asyncio.create_task(here.network.cut([(A, B)], "packets"))
+            await asyncio.sleep(0)
+            writer.write(b"x" * 8_000_000)
+            await cutting
+            held_bytes = here.network.facts([(A, B)])[f"{A}->{B}"]["held_bytes"]
+            assert 0 < held_bytes <= 2 * SOCKET_BUFFER_BYTES  # Linux allows itself twice what was asked for
+            assert writer.transport.get_write_buffer_size() > 1_000_000
+            writer.transport.abort()
+
+    finish(run())
 
 
 def test_ends_are_kept_back_by_a_cut() -> None:
@@ -228,7 +269,7 @@ def test_ends_are_kept_back_by_a_cut() -> None:
             async with asyncio.timeout(1):
                 await gone.wait()
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_connections_opened_during_a_cut_are_silent_and_cost_nothing_when_given_up() -> None:
@@ -256,7 +297,7 @@ def test_connections_opened_during_a_cut_are_silent_and_cost_nothing_when_given_
                 assert await patient[0].readexactly(5) == b"hello"
             patient[1].close()
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_a_node_that_dies_behind_a_cut_is_not_heard_dying() -> None:
@@ -275,12 +316,11 @@ def test_a_node_that_dies_behind_a_cut_is_not_heard_dying() -> None:
                 await asyncio.wait_for(reader.read(1), 0.4)
             cutting.cancel()
             await here.network.mend([(B, A)])
-            with pytest.raises(ConnectionResetError):
-                async with asyncio.timeout(2):
-                    await reader.read(1)
+            with contextlib.suppress(ConnectionResetError):
+                assert await reader.read(1) == b""
             writer.close()
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_a_cut_with_no_traffic_returns_after_two_seconds_and_says_so() -> None:
@@ -291,7 +331,7 @@ def test_a_cut_with_no_traffic_returns_after_two_seconds_and_says_so() -> None:
             assert 1.9 < time.monotonic() - began_s < 2.5
             assert all(link["held_bytes"] == 0 == link["held_connections"] for link in facts.values())
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_an_unknown_link_is_one_clear_line() -> None:
@@ -302,7 +342,7 @@ def test_an_unknown_link_is_one_clear_line() -> None:
             ):
                 await here.network.cut([(A, "nowhere")], "packets")
 
-    asyncio.run(run())
+    finish(run())
 
 
 @pytest.mark.parametrize(

@@ -89,14 +89,14 @@ def test_everybody_dials_by_an_address_book_of_its_own(running: Running) -> None
 def test_clouds_are_fifty_milliseconds_apart_and_further_when_delayed(running: Running) -> None:
     pair = ("cp-aws-1", "cp-gcp-1")
     near = ("client-aws", "cp-aws-1")
-    facts = running.run(running.cluster.delay([pair, near], 40, 0))
+    facts = running.run(running.cluster.delay([pair, near], 100, 0))
     far = facts["cp-aws-1->cp-gcp-1"]
-    assert 50 <= far["rtt_before_ms"] < 70
-    assert 90 <= far["rtt_ms"] < 115
-    assert facts["client-aws->cp-aws-1"]["rtt_before_ms"] < 15
+    assert 50 <= far["rtt_before_ms"] < 120
+    assert 150 <= far["rtt_ms"] < 250
+    assert facts["client-aws->cp-aws-1"]["rtt_before_ms"] < 40
     facts = running.run(running.cluster.undelay([pair, near]))
-    assert facts["cp-aws-1->cp-gcp-1"]["rtt_before_ms"] >= 90
-    assert facts["cp-aws-1->cp-gcp-1"]["rtt_ms"] < 70
+    assert facts["cp-aws-1->cp-gcp-1"]["rtt_before_ms"] >= 150
+    assert 50 <= facts["cp-aws-1->cp-gcp-1"]["rtt_ms"] < 120
 
 
 def test_an_isolated_leader_is_replaced_and_follows_after_the_cut(running: Running) -> None:

@@ -22,6 +22,7 @@ from system.clusters.addresses import Address, listen
 from system.clusters.errors import ClusterError
 from system.clusters.processes import process_state
 from system.clusters.supervision import Supervision, python_env
+from tests.clusters.lab import finish
 from tests.clusters.orphans import STUBBORN, A
 
 
@@ -161,7 +162,7 @@ def test_processes_are_stopped_resumed_killed_and_started_again(tmp_path: Path) 
             assert facts["was_pid"] == one != facts["pid"]
             assert exits == [], "all of that was asked for"
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_an_end_that_nobody_asked_for_is_told(tmp_path: Path) -> None:
@@ -178,7 +179,7 @@ def test_an_end_that_nobody_asked_for_is_told(tmp_path: Path) -> None:
             assert [(facts["node"], facts["code"]) for facts in exits] == [("weak", 3), ("victim", -9)]
             assert all(began_ns < facts["time_ns"] < time.monotonic_ns() for facts in exits)
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path) -> None:
@@ -192,7 +193,7 @@ def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path) -> None:
             with pytest.raises(ClusterError, match=f"the supervisor .pid {supervision.pid}. has ended"):
                 await supervision.ask("pause", names=[])
 
-    asyncio.run(run())
+    finish(run())
 
 
 def test_the_ticker_writes_down_how_late_this_host_is(tmp_path: Path) -> None:

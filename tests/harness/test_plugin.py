@@ -3,35 +3,44 @@
 Nothing is run here: `--collect-only` shows what would be.
 """
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
+Says = tuple[int, str]
 
 
-def pytest_says(*args: str, **variables: str) -> tuple[int, str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CROSSWIND_", "PYTEST_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *args],
-        cwd=ROOT,
-        env=environment | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    return done.returncode, done.stdout + done.stderr
+class CommandLine:
+    """pytest in a project of its own that uses the plugin, with the repository's own test of the runs."""
+
+    def __init__(self, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._pytester = pytester
+        self._monkeypatch = monkeypatch
+        pytester.makeconftest('pytest_plugins = ["harness.plugin"]\n')
+        pytester.makeini("[pytest]\ntestpaths = tests\n")
+        tests = pytester.mkdir("tests")
+        (tests / "test_nemesis.py").write_text((ROOT / "tests/test_nemesis.py").read_text())
+        (tests / "test_other.py").write_text("def test_other(): pass\n")
+
+    def __call__(self, *args: str, **variables: str) -> Says:
+        with self._monkeypatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            done = self._pytester.runpytest_inprocess("--collect-only", "-q", "-p", "no:cacheprovider", *args)
+        return int(done.ret), done.stdout.str() + done.stderr.str()
+
+
+@pytest.fixture
+def pytest_says(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    return CommandLine(pytester, monkeypatch)
 
 
 def runs(text: str) -> list[str]:
     return [line.split("[")[1].rstrip("]") for line in text.splitlines() if line.startswith("tests/test_nemesis.py::")]
 
 
-def test_the_default_matrix() -> None:
+def test_the_default_matrix(pytest_says: CommandLine) -> None:
     code, text = pytest_says("-m", "nemesis", "--seed=7", "tests/test_nemesis.py")
     assert code == 0, text
     assert runs(text) == [
@@ -41,16 +50,14 @@ def test_the_default_matrix() -> None:
     ]
 
 
-def test_a_workload_and_a_nemesis_alone_are_just_that_run() -> None:
+def test_a_workload_and_a_nemesis_alone_are_just_that_run(pytest_says: CommandLine) -> None:
     code, text = pytest_says("--workload=append", "--nemesis=partition", "--seed=7")
     assert code == 0, text
     assert runs(text) == ["append-partition-local-s7"]
-    assert [line for line in text.splitlines() if "::" in line] == [
-        "tests/test_nemesis.py::test_run[append-partition-local-s7]"
-    ]
+    assert "test_other" not in text
 
 
-def test_commas_and_repeats() -> None:
+def test_commas_and_repeats(pytest_says: CommandLine) -> None:
     """A comma between nemeses puts them into one run; everything else makes more runs."""
     code, text = pytest_says(
         "--workload=append,register", "--nemesis=partition,pause", "--nemesis=kill", "--seed=1,2", "tests/test_nemesis.py"
@@ -64,7 +71,7 @@ def test_commas_and_repeats() -> None:
     ]
 
 
-def test_command_line_over_environment_over_ini() -> None:
+def test_command_line_over_environment_over_ini(pytest_says: CommandLine) -> None:
     ini = ("-o", "crosswind_seed=1", "-o", "crosswind_workload=register")
     _, text = pytest_says("--nemesis=kill", *ini, "tests/test_nemesis.py")
     assert runs(text) == ["register-kill-local-s1"]
@@ -74,17 +81,34 @@ def test_command_line_over_environment_over_ini() -> None:
     assert runs(text) == ["register-kill-local-s3"]
 
 
-def test_plain_pytest_leaves_the_runs_out_and_their_file_brings_them_in() -> None:
+def test_plain_pytest_leaves_the_runs_out_and_their_file_brings_them_in(pytest_says: CommandLine) -> None:
     _, text = pytest_says()
     assert runs(text) == []
     _, text = pytest_says("tests/test_nemesis.py", "--seed=4")
     assert len(runs(text)) == 9
 
 
-def test_the_default_seed_is_drawn_once_for_all_of_xdists_processes() -> None:
-    done = pytest_says("-m", "nemesis", "-n", "2", "tests/test_nemesis.py")
-    assert done[0] == 0, done[1]
-    assert "Different tests were collected" not in done[1]
+def test_the_default_seed_is_drawn_once_for_all_of_xdists_processes(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest('pytest_plugins = ["harness.plugin"]\n')
+    pytester.makepyfile(
+        """
+        import os, pathlib, pytest
+
+        @pytest.mark.nemesis
+        def test_seed(crosswind_plan):
+            pathlib.Path(f"{crosswind_plan.workload}-{crosswind_plan.nemeses[0]}").write_text(
+                f"{crosswind_plan.seed} {os.environ['PYTEST_XDIST_WORKER']}")
+        """
+    )
+    done = pytester.runpytest_subprocess("-m", "nemesis", "-n", "2", "-p", "no:cacheprovider")
+    done.assert_outcomes(passed=9)
+    seeds, processes = zip(
+        *(path.read_text().split() for path in pytester.path.glob("*-*") if path.is_file()), strict=True
+    )
+    assert len(seeds) == 9
+    assert len(dict.fromkeys(seeds)) == 1
+    assert f"crosswind: seed {seeds[0]}" in done.stdout.str()
+    assert sorted(dict.fromkeys(processes)) == ["gw0", "gw1"]
 
 
 @pytest.mark.parametrize(
@@ -97,16 +121,17 @@ def test_the_default_seed_is_drawn_once_for_all_of_xdists_processes() -> None:
         (("--cluster=docker",), "ERROR: --cluster=docker: no such cluster; there are: local"),
     ],
 )
-def test_bad_options_get_one_line(args: tuple[str, ...], says: str) -> None:
+def test_bad_options_get_one_line(pytest_says: CommandLine, args: tuple[str, ...], says: str) -> None:
     code, text = pytest_says(*args, "tests/test_nemesis.py")
     assert code == 4, text
     assert any(line.startswith(says) for line in text.splitlines()), text
     assert "Traceback" not in text
 
 
-def test_a_flag_that_another_plugin_has_taken(tmp_path: Path) -> None:
-    (tmp_path / "greedy.py").write_text("def pytest_addoption(parser):\n    parser.addoption('--rate')\n")
-    code, text = pytest_says("-p", "greedy", "tests/test_nemesis.py", PYTHONPATH=str(tmp_path))
+def test_a_flag_that_another_plugin_has_taken(pytester: pytest.Pytester, pytest_says: CommandLine) -> None:
+    pytester.makepyfile(greedy="def pytest_addoption(parser):\n    parser.addoption('--rate')\n")
+    pytester.syspathinsert()
+    code, text = pytest_says("-p", "greedy", "tests/test_nemesis.py")
     assert code == 4, text
     assert "crosswind needs the flag --rate, which another pytest plugin has taken" in text
     assert "Traceback" not in text

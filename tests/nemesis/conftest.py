@@ -7,6 +7,7 @@ from nemesis import targets
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody elects a leader here while a nemesis waits for one."""
-    monkeypatch.setattr(targets, "DEADLINE_S", 0.02)
+    """Nothing changes here while a nemesis waits for it, unless a test says so."""
+    monkeypatch.setattr(targets, "LEADER_DEADLINE_S", 0.0)
+    monkeypatch.setattr(targets, "FREE_DEADLINE_S", 0.0)
     monkeypatch.setattr(targets, "_POLL_S", 0.005)

@@ -1,4 +1,4 @@
-"""A cluster in memory: it does what the verbs ask, writes down that it was asked, and tells what it is told to."""
+"""A cluster in memory: does what the verbs ask, writes down that it was asked, and fails where told to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 class FakeCluster:
     """mute: links nobody speaks on. unstoppable, immortal: processes that SIGSTOP, or a kill, does not reach.
-    slack_ms: how much of an extra delay goes missing. leads: the leader, whom only a silenced one's peers see."""
+    slack_ms: how much of an extra delay goes missing. leads: the leader, seen while it runs."""
 
     def __init__(self, nodes: Sequence[str] = NODES, workers: Sequence[str] = WORKERS) -> None:
         self.nodes = tuple(nodes)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from nemesis import NEMESES
@@ -13,14 +15,14 @@ PARTITION = NEMESES["partition"]
 A, B, C = NODES
 
 
-def inject(cluster: FakeCluster, target: str, number: int = 0, **options: object) -> Evidence:
-    options = {"of": "leader", "cannot": "speak"} | options
-    return wait(PARTITION.inject(cluster, step("partition", target, number, **options)))
+def inject(cluster: FakeCluster, target: str, number: int = 0, **options: Any) -> Evidence:
+    asked = step("partition", target, number, **{"of": "leader", "cannot": "speak", **options})
+    return wait(PARTITION.inject(cluster, asked))
 
 
-def heal(cluster: FakeCluster, target: str, number: int = 0, **options: object) -> Evidence:
-    options = {"of": "leader", "cannot": "speak"} | options
-    return wait(PARTITION.heal(cluster, step("partition", target, number, **options)))
+def heal(cluster: FakeCluster, target: str, number: int = 0, **options: Any) -> Evidence:
+    asked = step("partition", target, number, **{"of": "leader", "cannot": "speak", **options})
+    return wait(PARTITION.heal(cluster, asked))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def heal(cluster: FakeCluster, target: str, number: int = 0, **options: object) 
     ],
 )
 def test_cuts_these_links_and_mends_exactly_them(
-    target: str, options: dict[str, object], links: tuple[Link, ...], kind: str
+    target: str, options: dict[str, Any], links: tuple[Link, ...], kind: str
 ) -> None:
     cluster = FakeCluster()
     begun = inject(cluster, target, **options)
@@ -103,7 +105,7 @@ def test_one_way_packets_do_not_need_the_way_back() -> None:
 def test_followers_may_have_no_messages_for_each_other() -> None:
     cluster = FakeCluster()
     cluster.mute = [(B, C), (C, B)]
-    options = {"of": "one", "pick": 0.5, "cannot": "speak"}
+    options: dict[str, Any] = {"of": "one", "pick": 0.5, "cannot": "speak"}
     inject(cluster, "one-way-messages", **options)
     assert heal(cluster, "one-way-messages", **options).took_effect
     # But with the leader they do, and packets pass between any two nodes.
@@ -157,11 +159,11 @@ def test_without_a_leader_the_evidence_says_who_was_cut_off_instead() -> None:
     assert "no leader was known" in begun.summary
 
 
-def test_from_three_on_one_isolates_the_leader_and_short_ones_do() -> None:
+def test_from_three_on_one_isolates_the_leader_and_all_last_until_keepalives_show() -> None:
     for seed in range(100):
         schedule = draw(["partition"], seed, NODES, WORKERS, 12)
         injects = [s for s in schedule if s.action == "inject"]
         assert len(injects) < 3 or "isolate-leader" in [s.target for s in injects]
         for begin in injects:
             end = next(s for s in schedule if s.number == begin.number and s.action == "heal")
-            assert end.at_s - begin.at_s >= 0.8 or begin.target == "isolate-leader"
+            assert end.at_s - begin.at_s >= 0.799

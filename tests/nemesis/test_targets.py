@@ -37,7 +37,7 @@ def test_without_a_leader_the_draw_chooses_and_says_so() -> None:
 
 
 def test_waits_for_a_leader_to_be_elected(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(targets, "DEADLINE_S", 5.0)
+    monkeypatch.setattr(targets, "LEADER_DEADLINE_S", 5.0)
     cluster = FakeCluster()
     cluster.leads = None
 
@@ -49,6 +49,22 @@ def test_waits_for_a_leader_to_be_elected(monkeypatch: pytest.MonkeyPatch) -> No
         return await choice
 
     assert wait(elected_meanwhile()) == Chosen(("cp-azure-1",))
+
+
+def test_waits_for_nodes_to_be_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "FREE_DEADLINE_S", 5.0)
+    cluster = FakeCluster()
+    force = in_force(cluster)
+    force.silence(NODES, "down")
+
+    async def back_meanwhile() -> Chosen:
+        choice = asyncio.create_task(choose_nodes(cluster, "one", 0.0))
+        await asyncio.sleep(0)
+        assert not choice.done()
+        force.hear(["cp-gcp-1"])
+        return await choice
+
+    assert wait(back_meanwhile()).nodes == ("cp-gcp-1",)
 
 
 def test_spares_nodes_that_another_fault_has_silenced() -> None:

@@ -63,6 +63,17 @@ def test_nor_does_one_that_is_paused_after_the_cut() -> None:
     assert heal(cluster, CUT).took_effect
 
 
+def test_nor_does_one_that_was_paused_for_a_part_of_the_cut() -> None:
+    cluster = FakeCluster()
+    cluster.mute = [(B, A)]
+    inject(cluster, CUT)
+    inject(cluster, step("pause", "one", 2, pick=0.5))
+    heal(cluster, step("pause", "one", 2))
+    assert heal(cluster, CUT).took_effect
+    inject(cluster, CUT)
+    assert not heal(cluster, CUT).took_effect, "the next cut has no such excuse"
+
+
 def test_the_isolated_leader_is_not_paused_as_the_leader_where_it_leads_no_more() -> None:
     cluster = FakeCluster()
     inject(cluster, PAUSE)
@@ -90,6 +101,8 @@ def test_whatever_is_drawn_everything_is_whole_again_at_the_end() -> None:
         cluster = FakeCluster()
         asyncio.run(play(cluster, draw(names, seed, NODES, WORKERS, 30)))
         assert set(cluster.states.values()) == {"S"}
-        assert cluster.cuts == cluster.delays == {}
-        assert in_force(cluster).silenced == in_force(cluster).injected == {}
+        assert not cluster.cuts
+        assert not cluster.delays
+        assert in_force(cluster).silenced == {}
+        assert in_force(cluster).injected == {}
         assert in_force(cluster).cut == []

@@ -73,7 +73,7 @@ class Storm:
         names = tuple("abcde"[:voters])
         self.nodes = {name: Node(self._actor(name, names, replica_class)) for name in names}
         self.judge = Judge({name: node.actor for name, node in self.nodes.items()})
-        self.clients = [Client(self, f"c{number}") for number in range(3)]
+        self.clients = [Client(self, f"c{number}") for number in range(4)]
 
     def run(self) -> Judge:
         """Raises BrokenError where the cluster did wrong, or did not come back."""
@@ -116,14 +116,16 @@ class Storm:
         return max(leading)[1] if leading else None
 
     def _actor(self, name: str, names: tuple[str, ...], replica_class: type[Replica]) -> Actor:
-        election_max_ns = Random(f"{self.rng.random()}").choice([310, 600]) * MS
+        # Where votes take longer than timeouts differ, split votes never end.
+        prompt = self.weather.latency_ns + self.weather.sync_ns <= 10 * MS
+        election_max_ns = self.rng.choice([310, 600] if prompt else [600]) * MS
         rng = Random(f"{self.rng.random()}/{name}")
         config = RaftConfig(
             name,
             names,
             election_max_ns=election_max_ns,
             max_batch_entries=self.rng.choice([1, 3, 64]),
-            max_inflight=self.rng.choice([1, 4, 64]),
+            max_inflight=self.rng.choice([4, 64]),
         )
         return Actor(
             config,
@@ -213,9 +215,9 @@ class Storm:
             return
         fault = self.rng.choice(self.weather.faults)
         names = list(self.nodes)
-        target = self.leader() if self.rng.random() < 0.6 else None
+        target = self.leader() if self.rng.random() < 0.75 else None
         target = target or self.rng.choice(names)
-        length_ns = self.rng.choice([50, 400, 1500]) * MS
+        length_ns = self.rng.choice([50, 400, 1500, 1500]) * MS
         others = [name for name in names if name != target]
         if fault == "cut":
             self._cut([(target, o) for o in others] + [(o, target) for o in others], length_ns)
@@ -260,7 +262,7 @@ class Storm:
 class Client:
     """One session, one operation at a time. Asks again, under the same sequence, until it has an answer."""
 
-    TIMEOUT_NS = 500 * MS
+    TIMEOUT_NS = 250 * MS
 
     def __init__(self, storm: Storm, name: str) -> None:
         self.name = name
@@ -269,8 +271,11 @@ class Client:
         self.stop_at_ns = STORM_NS + CALM_NS
         self._storm, self._rng = storm, storm.rng
         self._sequence = 0
+        self._silent: str | None = None
         self._opened = False
         self._attempt = 0
+        # Who mostly reads stays with a leader that is cut off, as long as that answers.
+        self._reads = self._rng.choice([0.1, 0.5, 0.95])
         # A third of the clients stay with one node, whatever it knows.
         self._pinned = self._rng.choice(list(storm.nodes)) if self._rng.random() < 0.34 else None
         self._target = self._pinned or self._rng.choice(list(storm.nodes))
@@ -279,7 +284,7 @@ class Client:
         storm = self._storm
         if storm.now_ns >= self.stop_at_ns:
             return
-        kind = "session" if not self._opened else "append" if self._rng.random() < 0.5 else "read"
+        kind = "session" if not self._opened else "read" if self._rng.random() < self._reads else "append"
         self._sequence += 1
         self.op = Op(kind, self._rng.choice(["x", "y"]), storm.now_ns)
         if kind == "append":
@@ -326,14 +331,22 @@ class Client:
             case Applied(_, how):
                 raise BrokenError("sessions", f"{self.name}: {how} is no answer to {op}")
             case _:
-                hint = outcome.leader_id if isinstance(outcome, NotLeader) else None
-                self._target = self._pinned or hint or self._rng.choice(list(storm.nodes))
-                if self._pinned and storm.calm:
-                    self._target = storm.leader() or self._target
-                storm.after(20 * MS, self._ask)
-                self._attempt += 1
+                self._ask_elsewhere(outcome)
                 return
+        self._silent = None
         op.completed_ns = self.last_done_ns = storm.now_ns
         self._opened = True
         self.op = None
         storm.after(self._rng.randrange(20, 150) * MS, self.go_on)
+
+    def _ask_elsewhere(self, outcome: Any) -> None:
+        """Where a refusal points to, but not to a node that has just given no answer."""
+        storm = self._storm
+        if outcome is None:
+            self._silent = self._target
+        hint = outcome.leader_id if isinstance(outcome, NotLeader) else None
+        if hint is None or hint == self._silent:
+            hint = self._rng.choice([n for n in storm.nodes if n != self._silent] or list(storm.nodes))
+        self._target = storm.leader() or hint if storm.calm else self._pinned or hint
+        self._attempt += 1
+        storm.after(20 * MS, self._ask)

@@ -8,7 +8,7 @@ from tests.raft.judge import Judge
 from tests.raft.storm import Storm
 
 
-@pytest.mark.parametrize(("voters", "seeds"), [(1, range(20)), (3, range(160)), (5, range(50))])
+@pytest.mark.parametrize(("voters", "seeds"), [(1, range(15)), (3, range(90)), (5, range(25))])
 def test_safe_and_alive(voters: int, seeds: range) -> None:
     leaders = answers = duplicates = truncations = 0
     for seed in seeds:

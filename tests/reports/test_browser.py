@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,12 +96,13 @@ def test_nobody_gets_in_with_markup(browser: str, report: Callable[[str], str]) 
             assert page.requests == [url]
             assert page.console == []
             # Even where something is let in, the policy keeps it from running and from asking.
-            smuggled = HOSTILE.replace("'", "\\'").replace("</script>", "<\\/script>")
-            await page.evaluate(f"document.body.insertAdjacentHTML('beforeend', '{smuggled}')")
-            assert (
-                await page.evaluate("new Promise(done => setTimeout(() => done(document.title), 50))")
-                != "owned"
+            refused = await page.evaluate(
+                "new Promise(done => { const refused = []; document.onsecuritypolicyviolation = event => {"
+                " refused.push(event.effectiveDirective); if (refused.length == 2) done(refused.sort()) };"
+                f" document.body.insertAdjacentHTML('beforeend', {json.dumps(HOSTILE)}) }})"
             )
+            assert refused == ["img-src", "script-src-attr"]
+            assert await page.evaluate("document.title") != "owned"
 
     asyncio.run(check())
 

@@ -98,7 +98,8 @@ def test_a_taken_address_is_one_clear_line(name: str) -> None:
     async def scenario() -> None:
         taken = free_address()
         host, port = settings.split_address(taken)
-        with socket.create_server((host, port)):
+        # As gRPC servers hold a port by default: a second one could join silently.
+        with socket.create_server((host, port), reuse_port=True):
             async with worker(environment(free_address(), **{name: taken})) as started:
                 assert await started.exit() == 2
                 assert started.errors.count("\n") == 1

@@ -94,16 +94,16 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def _misbehaving(answer: Answer) -> AsyncIterator[ObjectStore]:
+async def _misbehaving(answer: Answer, host: str = "127.0.0.1") -> AsyncIterator[ObjectStore]:
     """A store that answers every request as told."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     port = free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.TCPSite(runner, host, port).start()
     try:
-        yield ObjectStore(f"http://127.0.0.1:{port}")
+        yield ObjectStore(f"http://{host}:{port}")
     finally:
         await runner.cleanup()
 
@@ -159,6 +159,24 @@ def test_refusals_are_told_apart(statuses: tuple[int, ...], expected: type[Store
             assert caught.type is expected
 
     asyncio.run(scenario())
+
+
+def test_the_bucket_is_in_the_path_and_not_in_the_host_name() -> None:
+    asked: list[tuple[str, str]] = []
+
+    async def note(request: web.Request) -> web.Response:
+        asked.append((request.host, request.path))
+        return web.Response(status=404)
+
+    async def scenario() -> None:
+        async with _misbehaving(note, host="localhost") as store:
+            with pytest.raises(NoSuchObject):
+                await store.get("bucket", "key")
+
+    asyncio.run(scenario())
+    [(host, path)] = asked
+    assert host.startswith("localhost:")
+    assert path == "/bucket/key"
 
 
 def test_without_credentials_the_store_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

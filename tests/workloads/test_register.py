@@ -21,9 +21,8 @@ class Store:
         self.index += 1
         if isinstance(request, Read):
             return Answer("n", self.index, value=self.values.get(request.key))
-        if isinstance(request, CompareAndSet):
-            if self.values.get(request.key) != request.expected:
-                return Answer("n", self.index, swapped=False)
+        if isinstance(request, CompareAndSet) and self.values.get(request.key) != request.expected:
+            return Answer("n", self.index, swapped=False)
         assert isinstance(request, (Put, CompareAndSet))
         self.values[request.key] = request.value
         return Answer("n", self.index)
