@@ -45,7 +45,10 @@ def _tally(mutant: Mutant, count: int, seeds: int, first_seed: int) -> Tally:
             result = carry_out(Plan(mutant.workload, mutant.nemeses, seed, mutant=mutant.name), RUNS)
             tally.run_s.append(time.monotonic() - began)
             by = _caught_by(result)
-            print(f"{mutant.name} campaign {campaign + 1} seed {seed}: {', '.join(by) or 'not caught'}", flush=True)
+            print(
+                f"{mutant.name} campaign {campaign + 1} seed {seed}: {', '.join(by) or 'not caught'}",
+                flush=True,
+            )
             for checker in by:
                 tally.caught_by[checker] = tally.caught_by.get(checker, 0) + 1
             if any(checker in mutant.caught_by for checker in by):
@@ -59,7 +62,9 @@ def _caught_by(result: Result) -> list[str]:
 
 
 def _table(tallies: Sequence[Tally], seeds: int) -> str:
-    rows = [("mutant", f"caught within {seeds} seeds", "seeds (median, worst)", "run, median", "caught by (runs)")]
+    rows = [
+        ("mutant", f"caught within {seeds} seeds", "seeds (median, worst)", "run, median", "caught by (runs)")
+    ]
     for tally in tallies:
         rows.append(
             (
@@ -71,4 +76,6 @@ def _table(tallies: Sequence[Tally], seeds: int) -> str:
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

@@ -37,10 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="crosswind", description="Tests distributed systems under faults, and judges them.")
+    parser = argparse.ArgumentParser(
+        prog="crosswind", description="Tests distributed systems under faults, and judges them."
+    )
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    judging = verbs.add_parser("judge", help="judge a saved run again", description="Judges a saved run again, offline.")
+    judging = verbs.add_parser(
+        "judge", help="judge a saved run again", description="Judges a saved run again, offline."
+    )
     judging.add_argument("run", type=Path, help="a run directory, such as reports/runs/latest")
     judging.set_defaults(act=_judge)
 
@@ -49,7 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     mutants.add_argument("--campaigns", type=int, default=10, help="campaigns a mutant (default 10)")
     mutants.add_argument("--seeds", type=int, default=10, help="seeds a campaign at most (default 10)")
     mutants.add_argument("--seed", type=int, default=1, help="the first campaign's first seed (default 1)")
-    mutants.add_argument("--mutant", action="append", choices=list(MUTANTS), help="only this one (repeatable)")
+    mutants.add_argument(
+        "--mutant", action="append", choices=list(MUTANTS), help="only this one (repeatable)"
+    )
     mutants.set_defaults(act=_mutants)
     return parser
 
@@ -70,7 +76,9 @@ def _mutants(options: argparse.Namespace) -> int:
         return 0
     if options.campaigns < 1 or options.seeds < 1:
         raise PlanError("--campaigns and --seeds: expected a whole number of at least 1")
-    return 0 if campaigns(options.mutant or list(MUTANTS), options.campaigns, options.seeds, options.seed) else 1
+    return (
+        0 if campaigns(options.mutant or list(MUTANTS), options.campaigns, options.seeds, options.seed) else 1
+    )
 
 
 if __name__ == "__main__":

@@ -34,5 +34,3 @@ def _check(name: str, history: Any) -> Verdict:
 def _crash_of(meta: dict[str, Any]) -> str | None:
     status = str(meta.get("status", ""))
     return None if status == "done" else status.removeprefix("crashed: ") or "unknown"
-
-

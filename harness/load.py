@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
+from checkers.history import OpType
 from harness.plan import Plan
 from harness.recorder import Recorder
 from system.client import Answer, Client, Refused, Request, Unresolved
@@ -73,7 +74,9 @@ class Load:
         deadline = time.monotonic() + deadline_s
         done = 0
         for number, (f, value) in enumerate(reads):
-            slot = Slot(number, self._cluster.client_sites[number % len(self._cluster.client_sites)], None, False)
+            slot = Slot(
+                number, self._cluster.client_sites[number % len(self._cluster.client_sites)], None, False
+            )
             while time.monotonic() < deadline:
                 if await self.one(slot, f, value):
                     done += 1
@@ -144,7 +147,7 @@ class Load:
 
     async def _operate(
         self, client: Client, slot: Slot, process: int, f: str, value: Any, *, ask_twice: bool
-    ) -> str:
+    ) -> OpType:
         """Invokes and records one operation; returns its completion's type."""
         request: Request = self._workload.request(f, value)
         self._recorder.invoke(process, f, value, slot.pinned)

@@ -1,4 +1,4 @@
-"""Where a run's options come from: command line, then CROSSWIND_* variables, then the ini file, then defaults."""
+"""Where a run's options come from: the command line, then CROSSWIND_* variables, then the ini file."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ _INT = _number(int, "a whole number")
 _FLOAT = _number(float, "a number")
 OPTIONS = (
     Option("workload", str, True, "what the clients do: append, register"),
-    Option("nemesis", str, False, "faults; a comma puts several into one run, a repeated flag makes several runs"),
+    Option(
+        "nemesis", str, False, "faults; a comma puts several into one run, a repeated flag makes several runs"
+    ),
     Option("cluster", str, True, "where the system runs: local"),
     Option("seed", _INT, True, "decides every random choice (default: drawn, and printed)"),
     Option("time-limit", _FLOAT, True, f"seconds of load and faults (default {TIME_LIMIT_S:g})"),
@@ -107,16 +109,19 @@ def plans(config: pytest.Config, default_seed: int) -> list[Plan]:
         ]
         return [
             Plan(workload, nemeses, seed, cluster, time_limit_s, rate, concurrency, nodes, mutant)
-            for (seed, cluster, time_limit_s, rate, concurrency, nodes, mutant), (workload, nemeses) in itertools.product(
-                itertools.product(*rest), pairs
-            )
+            for (seed, cluster, time_limit_s, rate, concurrency, nodes, mutant), (
+                workload,
+                nemeses,
+            ) in itertools.product(itertools.product(*rest), pairs)
         ]
     except PlanError as error:
         raise pytest.UsageError(str(error)) from None
 
 
 def _pairs(workloads: Sequence[str], nemeses: Sequence[tuple[str, ...]]) -> list[tuple[str, tuple[str, ...]]]:
-    chosen = list(itertools.product(workloads or DEFAULT_WORKLOADS, nemeses or [(n,) for n in DEFAULT_NEMESES]))
+    chosen = list(
+        itertools.product(workloads or DEFAULT_WORKLOADS, nemeses or [(n,) for n in DEFAULT_NEMESES])
+    )
     return chosen if workloads or nemeses else [*chosen, *DEFAULT_EXTRAS]
 
 

@@ -59,7 +59,9 @@ class Plan:
         for name in self.nemeses:
             least_nodes = NEMESES[name].min_nodes
             if self.nodes < least_nodes:
-                raise PlanError(f"--nemesis={name} --nodes={self.nodes}: {name} needs at least {least_nodes} nodes")
+                raise PlanError(
+                    f"--nemesis={name} --nodes={self.nodes}: {name} needs at least {least_nodes} nodes"
+                )
         for flag, value, least, most in (
             ("seed", self.seed, 0, 2**63 - 1),
             ("time-limit", self.time_limit_s, 3, 86_400),

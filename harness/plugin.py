@@ -54,7 +54,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     seeds = list(dict.fromkeys(str(plan.seed) for plan in chosen))
     return [
         f"crosswind: seed {', '.join(seeds)}; "
-        + "; ".join(f"cluster {name} can {', '.join(sorted(CLUSTERS[name].capabilities))}" for name in clusters)
+        + "; ".join(
+            f"cluster {name} can {', '.join(sorted(CLUSTERS[name].capabilities))}" for name in clusters
+        )
     ]
 
 
@@ -65,12 +67,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Runs take minutes: without a word that asks for them (-m, one of our flags, their file) they are not tests
-    of the project itself."""
+    """Runs take minutes: without a word that asks for them (-m, one of our flags, their file) they are not
+    tests of the project itself."""
     if config.option.markexpr:
         return
     named = [Path(arg.split("::")[0]).resolve() for arg in config.args]
-    kept, dropped = [], []
+    kept: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
     for item in items:
         is_run = item.get_closest_marker("nemesis") is not None
         (dropped if is_run and item.path not in named else kept).append(item)

@@ -1,4 +1,4 @@
-"""Writes the history: the only place that makes operations, and the only one that reads the clock for them."""
+"""Writes the history: the only place that makes operations and reads the clock for them."""
 
 from __future__ import annotations
 
@@ -47,6 +47,4 @@ class Recorder:
         error: str | None = None,
         witness: int | None = None,
     ) -> None:
-        self.ops.append(
-            Op(len(self.ops), time.monotonic_ns(), process, kind, f, value, node, error, witness)
-        )
+        self.ops.append(Op(len(self.ops), time.monotonic_ns(), process, kind, f, value, node, error, witness))

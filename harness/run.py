@@ -21,9 +21,9 @@ from harness.recorder import Recorder
 from harness.watch import Watch
 from nemesis import NEMESES
 from nemesis.nemesis import Step
-from nemesis.schedule import draw
+from nemesis.schedule import draw, to_json
 from reports.html import write_report
-from reports.record import RunDirectory, host_facts, load
+from reports.record import RecordError, RunDirectory, host_facts, load
 from system.clusters import CLUSTERS
 from workloads import WORKLOADS
 
@@ -86,9 +86,7 @@ def _once(plan: Plan, runs: Path, show: Callable[[Progress], None]) -> Result:
     except (Exception, KeyboardInterrupt) as error:
         crash = error
     run.save(crash)
-    verdicts = judge(load(directory.path), crash=_describe(crash))
-    directory.write_results(verdicts)
-    write_report(directory.path)
+    verdicts = _judge(directory, _describe(crash))
     directory.mark_latest()
     if isinstance(crash, KeyboardInterrupt):
         raise crash
@@ -103,6 +101,18 @@ def _once(plan: Plan, runs: Path, show: Callable[[Progress], None]) -> Result:
         (ended - began) / 1e9,
         _describe(crash),
     )
+
+
+def _judge(directory: RunDirectory, crash: str | None) -> list[Verdict]:
+    """Judges what was saved, and reports it. Evidence that cannot be read is never green."""
+    try:
+        verdicts = judge(load(directory.path), crash)
+        directory.write_results(verdicts)
+        write_report(directory.path)
+    except RecordError as error:
+        verdicts = [Verdict("run", Validity.UNKNOWN, f"the evidence cannot be read: {error}")]
+        directory.write_results(verdicts)
+    return verdicts
 
 
 def _describe(crash: BaseException | None) -> str | None:
@@ -131,7 +141,10 @@ class _Run:
 
     async def carry_out(self) -> None:
         time_limit_s = max(
-            [self.plan.time_limit_s, *(getattr(NEMESES[name], "min_time_s", 0.0) for name in self.plan.nemeses)]
+            [
+                self.plan.time_limit_s,
+                *(getattr(NEMESES[name], "min_time_s", 0.0) for name in self.plan.nemeses),
+            ]
         )
         with TemporaryDirectory(prefix="crosswind-") as scratch:
             cluster = CLUSTERS[self.plan.cluster](
@@ -144,7 +157,9 @@ class _Run:
                 "cluster": cluster.name,
                 "nemeses": [name for name in self.plan.nemeses if name != "none"],
             }
-            self.schedule = tuple(draw(self.plan.nemeses, self.plan.seed, cluster.nodes, cluster.workers, time_limit_s))
+            self.schedule = draw(
+                self.plan.nemeses, self.plan.seed, cluster.nodes, cluster.workers, time_limit_s
+            )
             self.directory.write_run(self._meta("running"))
             try:
                 await cluster.start()
@@ -154,24 +169,31 @@ class _Run:
                 await self._collect(cluster)
 
     async def _phases(self, cluster: Any, time_limit_s: float) -> None:
-        assert self._watch is not None and self._harm is not None
+        watch, harm = self._watch, self._harm
+        assert watch is not None and harm is not None
         workload = WORKLOADS[self.plan.workload]()
         load_ = Load(self.plan, workload, cluster, self.recorder)
-        await self._until(lambda: self._watch.leader is not None, LEADER_DEADLINE_S)
+        await self._until(lambda: watch.leader is not None, LEADER_DEADLINE_S)
         await self._until(self._workers_online, WORKERS_DEADLINE_S)
         self._phase("load")
         stop = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(load_.run(stop))
-                harm = group.create_task(self._harm.run())
+                faults = group.create_task(harm.run())
                 await asyncio.sleep(time_limit_s)
-                await harm
+                await faults
                 stop.set()
         finally:
             self._phase("heal")
-            await self._harm.heal()
+            await harm.heal()
         self.facts["recovered"] = await load_.command(RECOVERY_DEADLINE_S)
+        if self.facts["recovered"]:  # else there is nobody to ask, and the checkers say so
+            await self._calm(load_)
+
+    async def _calm(self, load_: Load) -> None:
+        """Nothing is broken any more: one more command, and everything that was written is read once more."""
+        assert self._watch is not None
         await self._until(self._workers_online, WORKERS_DEADLINE_S)
         self._phase("recovered")
         await load_.command(RECOVERY_DEADLINE_S)
@@ -246,7 +268,9 @@ class _Run:
         status = self._watch.status if self._watch is not None else {}
         if len(status) < len(self.facts["nodes"]):
             return False
-        return min(s["applied_index"] for s in status.values()) >= max(s["commit_index"] for s in status.values())
+        applied = [int(answer["applied_index"]) for answer in status.values()]
+        committed = [int(answer["commit_index"]) for answer in status.values()]
+        return min(applied) >= max(committed)
 
     def _meta(self, status: str) -> dict[str, Any]:
         return {
@@ -255,17 +279,7 @@ class _Run:
             "id": self.plan.id,
             "seed": self.plan.seed,
             "command": self.plan.command,
-            "schedule": [
-                {
-                    "number": s.number,
-                    "at_s": s.at_s,
-                    "nemesis": s.nemesis,
-                    "action": s.action,
-                    "target": s.target,
-                    "options": dict(s.options),
-                }
-                for s in self.schedule
-            ],
+            "schedule": to_json(self.schedule),
             "clock": "CLOCK_MONOTONIC",
             "time_zero": self.time_zero,
             "host": self._host,

@@ -1,7 +1,7 @@
 """Planted bugs: what the harness is measured with.
 
-Each overrides one method of the core, the replica or the WAL from outside; production code carries no flag for
-them. `python -m system.mutants NAME` is a control-plane node that has the bug.
+Each overrides one method of the core, the replica or the WAL from outside; production code carries no flag
+for them. `python -m system.mutants NAME` is a control-plane node that has the bug.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Mutant:
 
     def plant(self) -> None:
         if not hasattr(self.owner, self.method):
-            raise AttributeError(f"{self.name}: {self.owner.__name__} has no method {self.method} to override")
+            raise AttributeError(
+                f"{self.name}: {self.owner.__name__} has no method {self.method} to override"
+            )
         setattr(self.owner, self.method, self.override)
 
 
@@ -112,7 +114,9 @@ def main() -> int:
         print(f"system.mutants: no mutant {name!r}; there are: {', '.join(MUTANTS)}", file=sys.stderr)
         return 2
     MUTANTS[name].plant()
-    from system.control_plane.__main__ import main as control_plane  # after planting: it builds on what it finds
+    from system.control_plane.node_process import (
+        main as control_plane,
+    )  # after planting: it builds on what it finds
 
     return control_plane()
 

@@ -31,7 +31,11 @@ class Project:
         (path / "test_nemesis.py").write_text((ROOT / "tests/test_nemesis.py").read_text())
 
     def start(self, *args: str) -> subprocess.Popen[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "CROSSWIND_"))}
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTEST_", "CROSSWIND_"))
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args],
             cwd=self.path,
@@ -82,7 +86,9 @@ def until(condition: Callable[[], bool], deadline_s: float, otherwise: Callable[
         time.sleep(0.05)
 
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"
+)
 
 
 @needs_proc

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 from system.client import Answer, Append, Read, Request
-from workloads.workload import Value, number
+from workloads.workload import Outcome, Value, number
 
 LIVE_LISTS = 4
 # A list is retired after so many appends: reads answer with all of it.
@@ -43,7 +43,7 @@ class Lists:
         key, element = value
         return Append(key, str(element)) if f == "append" else Read(key)
 
-    def outcome(self, f: str, value: Value, answer: Answer) -> tuple[str, Value]:
+    def outcome(self, f: str, value: Value, answer: Answer) -> tuple[Outcome, Value]:
         if f == "append":
             return "ok", value
         return "ok", [value[0], [number(item) for item in answer.items]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from system.client import Answer, CompareAndSet, Put, Read, Request
-from workloads.workload import Value, number
+from workloads.workload import Outcome, Value, number
 
 LIVE_REGISTERS = 5
 # A register is retired after so many operations, since long histories of one are hard to judge.
@@ -61,7 +61,7 @@ class Registers:
         expected, new = what
         return CompareAndSet(key, None if expected is None else str(expected), str(new))
 
-    def outcome(self, f: str, value: Value, answer: Answer) -> tuple[str, Value]:
+    def outcome(self, f: str, value: Value, answer: Answer) -> tuple[Outcome, Value]:
         key, what = value
         if f == "read":
             what = None if answer.value is None else number(answer.value)

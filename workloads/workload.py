@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from system.client import Answer, Request
 
 Value = Any
+# What an answer says: it happened, or it changed nothing.
+Outcome = Literal["ok", "fail"]
 
 
 class Workload(Protocol):
@@ -25,7 +27,7 @@ class Workload(Protocol):
 
     def request(self, f: str, value: Value) -> Request: ...
 
-    def outcome(self, f: str, value: Value, answer: Answer) -> tuple[str, Value]:
+    def outcome(self, f: str, value: Value, answer: Answer) -> tuple[Outcome, Value]:
         """The completion's (type, value): "ok", or "fail" for an answer that says it changed nothing."""
 
     def final_reads(self) -> Sequence[tuple[str, Value]]:

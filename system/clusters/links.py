@@ -173,7 +173,7 @@ class Flow:
         """What is seen waiting at a cut, here and in the kernel."""
         if self.hold == "packets":
             return self._held_bytes + self._queued_bytes + self.waiting_bytes()
-        return self._held_bytes if self._sink else self._queued_bytes
+        return self._held_bytes + (0 if self._sink else self._queued_bytes)
 
     def waiting_bytes(self) -> int:
         """How much waits in the kernel to be read (FIONREAD); it grows while its sender goes on."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 
 from system.clusters.addresses import Address
-from system.clusters.links import End, Flow, Link
+from system.clusters.links import CutKind, End, Flow, Link
 
 # Linux: the least time before lost data is sent again, and before a lost SYN is. Both double every time.
 RETRANSMIT_S = 0.2
@@ -50,6 +50,7 @@ class Connection:
         self._timers: list[asyncio.TimerHandle] = []
         self._dialling: asyncio.Task[None] | None = None
         self._forward = Flow(there, client, client=True, on_end=lambda end: self._ended(self._forward, end))
+        self._forward.hold = messages_only(there.cut)
         self._backward: Flow | None = None
         self._passed_on: list[Flow] = []
         if self._silenced():
@@ -95,6 +96,7 @@ class Connection:
         """Adapts to the cuts that are now in force."""
         self._forget_timers()
         if self._backward is None:
+            self._forward.hold = messages_only(self._there.cut)
             if self._dialling is None and not self._silenced():
                 again_s = next_attempt_s(self._opened_s, SYN_RETRANSMIT_S, self._loop.time())
                 self._later(again_s, self._dial)
@@ -224,6 +226,11 @@ def prepare(end: socket.socket) -> None:
     # Small, so that a slow or cut link is felt by its sender and not hidden in the kernel.
     end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
     end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
+
+
+def messages_only(cut: CutKind | None) -> CutKind | None:
+    """What a cut does to a connection that is still being opened: its packets have not begun to flow."""
+    return cut if cut == "messages" else None
 
 
 def next_attempt_s(first_s: float, interval_s: float, now_s: float) -> float:

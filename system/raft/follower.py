@@ -80,14 +80,17 @@ class Following(Roles):
         )
 
     def _refusal(self, message: AppendEntries) -> AppendEntriesReply:
-        """With the hint that lets the leader skip a whole term a round trip (at the end of 5.3)."""
+        """With the hint that lets the leader skip a whole term a round trip (at the end of 5.3).
+
+        A message of an older term gets no round back: its sender may lead again by the time this arrives,
+        and would take it for a confirmation of reads that began later."""
         conflict_term = self.log.term_at(message.prev_log_index) or 0
         first = self.log.first_index_of(conflict_term) if conflict_term else None
         return AppendEntriesReply(
             term=self.current_term,
             success=False,
             match_index=0,
-            round=message.round,
+            round=message.round if message.term == self.current_term else 0,
             prev_log_index=message.prev_log_index,
             conflict_term=conflict_term,
             conflict_index=self.log.last_index + 1 if first is None else first,

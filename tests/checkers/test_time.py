@@ -178,6 +178,20 @@ def test_under_a_fault_followers_may_lag() -> None:
     )
 
 
+def test_there_is_no_calm_after_a_fault_that_was_never_healed() -> None:
+    faults = [*fault(1, "partition", ["n3"], 4 * S, 10 * S), *fault(2, "latency", ["n3"], 11 * S, None)]
+    verdict = recovery(ran([2 * S, 15 * S], faults, end_ms=40 * S, follow_ms=900))
+    assert (verdict.valid, verdict.evidence["commands_followed"]) == (Validity.YES, 0)
+
+
+def test_what_starting_the_processes_takes_is_not_recovery() -> None:
+    slow = [at(20 * S, boot()), term(1), at(25 * S, role("leader", 1)), committed(1, 1, "leader")]
+    slow.append(applied(1, 1, "c1"))
+    fast = [boot(), term(1), at(25 * S, committed(1, 1)), applied(1, 1, "c1")]
+    assert recovery(ran([], end_ms=60 * S, events=logs(n1=[slow], n2=[fast]))).valid is Validity.YES
+    assert recovery(ran([], end_ms=60 * S, events=logs(n1=[slow], n2=[fast], n3=[fast]))).valid is Validity.NO
+
+
 def test_what_was_applied_right_before_the_end_is_not_judged() -> None:
     assert recovery(ran([2 * S, 19.8 * S], end_ms=20 * S, follow_ms=900)).valid is Validity.YES
 
@@ -248,6 +262,11 @@ def test_a_stop_shorter_than_the_bound_need_not_be_noticed() -> None:
 def test_a_worker_missing_only_lately_is_unknown() -> None:
     """A leader elected just now has not heard of it yet."""
     assert workers(watched([(86 * S, 99 * S)])).valid is Validity.UNKNOWN
+
+
+def test_a_worker_freed_only_lately_is_unknown() -> None:
+    stop = fault(1, "workers", ["w1"], 10 * S, 75 * S)
+    assert workers(watched([(26 * S, 99 * S)], stop)).valid is Validity.UNKNOWN
 
 
 def test_a_worker_that_is_gone_at_the_end_is_found_without_any_fault() -> None:

@@ -92,5 +92,5 @@ async def quickest(connection: Connection) -> float:
 async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
     """Waits for a condition; TimeoutError where it never comes."""
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 — any condition, with a deadline
+        while not condition():
             await asyncio.sleep(0.005)

@@ -46,7 +46,7 @@ async def main(directory: Path) -> None:
             directory=str(directory / name),
         )
         pids[name] = facts["pid"]
-        while (directory / name / "stdout.log").read_text() != "up\n":  # noqa: ASYNC110
+        while (directory / name / "stdout.log").read_text() != "up\n":
             await asyncio.sleep(0.01)
     await supervision.ask("pause", names=["stopped"])
     book |= {"pids": pids, "supervisor": supervision.pid, "session": os.getsid(supervision.pid)}

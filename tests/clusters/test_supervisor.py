@@ -127,7 +127,7 @@ async def spawn(supervision: Supervision, directory: Path, name: str, script: st
         "spawn", name=name, argv=argv, env=dict(os.environ), directory=str(directory / name)
     )
     async with asyncio.timeout(10):
-        while "up" not in (directory / name / "stdout.log").read_text():  # noqa: ASYNC110
+        while "up" not in (directory / name / "stdout.log").read_text():
             await asyncio.sleep(0.01)
     return facts
 
@@ -174,7 +174,7 @@ def test_an_end_that_nobody_asked_for_is_told(tmp_path: Path) -> None:
             pid = (await spawn(supervision, tmp_path, "victim", OBEDIENT))["pid"]
             os.kill(pid, signal.SIGKILL)
             async with asyncio.timeout(5):
-                while len(exits) < 2:  # noqa: ASYNC110
+                while len(exits) < 2:
                     await asyncio.sleep(0.01)
             assert [(facts["node"], facts["code"]) for facts in exits] == [("weak", 3), ("victim", -9)]
             assert all(began_ns < facts["time_ns"] < time.monotonic_ns() for facts in exits)

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-import harness.harm
 from checkers.history import History
 from harness.harm import Harm
 from harness.recorder import Recorder
+from nemesis import NEMESES
 from nemesis.nemesis import Evidence, Step
 
 
@@ -37,12 +37,14 @@ def steps(*pairs: tuple[int, str]) -> list[Step]:
 
 
 def harm(monkeypatch: pytest.MonkeyPatch, nemesis: Noted, schedule: list[Step]) -> tuple[Harm, Recorder]:
-    monkeypatch.setitem(harness.harm.NEMESES, "noted", nemesis)  # type: ignore[arg-type]
+    monkeypatch.setitem(NEMESES, "noted", nemesis)
     recorder = Recorder()
     return Harm(schedule, object(), recorder), recorder
 
 
-def test_a_schedule_is_played_in_order_and_recorded_with_its_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schedule_is_played_in_order_and_recorded_with_its_evidence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     nemesis = Noted()
     work, recorder = harm(monkeypatch, nemesis, steps((0, "inject"), (0, "heal"), (1, "inject"), (1, "heal")))
     asyncio.run(work.run())
@@ -53,7 +55,12 @@ def test_a_schedule_is_played_in_order_and_recorded_with_its_evidence(monkeypatc
         (1, "leader", ("n1",), True),
     ]
     assert windows[0].evidence == {"by": "test"}
-    assert windows[0].inject_ns <= windows[0].injected_ns <= (windows[0].heal_ns or 0) <= (windows[0].healed_ns or 0)
+    assert (
+        windows[0].inject_ns
+        <= windows[0].injected_ns
+        <= (windows[0].heal_ns or 0)
+        <= (windows[0].healed_ns or 0)
+    )
 
 
 def test_what_the_schedule_left_broken_is_healed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +74,9 @@ def test_what_the_schedule_left_broken_is_healed(monkeypatch: pytest.MonkeyPatch
     assert all(w.healed_ns is not None for w in History(ops=recorder.ops).faults())
 
 
-def test_an_inject_that_fails_took_no_effect_and_is_healed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_inject_that_fails_took_no_effect_and_is_healed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     nemesis = Noted(failing=("inject",))
     work, recorder = harm(monkeypatch, nemesis, steps((0, "inject")))
     asyncio.run(work.run())

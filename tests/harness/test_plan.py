@@ -13,7 +13,9 @@ def test_a_run_is_named_after_what_it_does() -> None:
 
 
 def test_the_command_names_only_what_is_not_usual() -> None:
-    assert Plan("append", ("partition",), 7).command == "pytest --workload=append --nemesis=partition --seed=7"
+    assert (
+        Plan("append", ("partition",), 7).command == "pytest --workload=append --nemesis=partition --seed=7"
+    )
     plan = Plan("register", ("kill", "pause"), 3, rate=200.0, time_limit_s=30.0, nodes=5, mutant=None)
     assert shlex.split(plan.command)[1:] == [
         "--workload=register",
@@ -42,7 +44,9 @@ def test_the_command_names_only_what_is_not_usual() -> None:
         ({"mutant": "nobody"}, "no such mutant"),
     ],
 )
-def test_a_plan_that_cannot_be_carried_out_is_refused_in_one_line(change: dict[str, object], says: str) -> None:
+def test_a_plan_that_cannot_be_carried_out_is_refused_in_one_line(
+    change: dict[str, object], says: str
+) -> None:
     with pytest.raises(PlanError) as refusal:
         Plan(**({"workload": "append", "nemeses": ("partition",), "seed": 1} | change))  # type: ignore[arg-type]
     assert says in str(refusal.value)

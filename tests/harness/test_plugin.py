@@ -37,7 +37,11 @@ def pytest_says(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> C
 
 
 def runs(text: str) -> list[str]:
-    return [line.split("[")[1].rstrip("]") for line in text.splitlines() if line.startswith("tests/test_nemesis.py::")]
+    return [
+        line.split("[")[1].rstrip("]")
+        for line in text.splitlines()
+        if line.startswith("tests/test_nemesis.py::")
+    ]
 
 
 def test_the_default_matrix(pytest_says: CommandLine) -> None:
@@ -60,7 +64,11 @@ def test_a_workload_and_a_nemesis_alone_are_just_that_run(pytest_says: CommandLi
 def test_commas_and_repeats(pytest_says: CommandLine) -> None:
     """A comma between nemeses puts them into one run; everything else makes more runs."""
     code, text = pytest_says(
-        "--workload=append,register", "--nemesis=partition,pause", "--nemesis=kill", "--seed=1,2", "tests/test_nemesis.py"
+        "--workload=append,register",
+        "--nemesis=partition,pause",
+        "--nemesis=kill",
+        "--seed=1,2",
+        "tests/test_nemesis.py",
     )
     assert code == 0, text
     assert runs(text) == [
@@ -115,7 +123,10 @@ def test_the_default_seed_is_drawn_once_for_all_of_xdists_processes(pytester: py
     ("args", "says"),
     [
         (("--workload=apend",), "ERROR: --workload=apend: no such workload; there are: append, register"),
-        (("--nemesis=partition,,kill",), "ERROR: --nemesis=partition,,kill: expected names or numbers with commas"),
+        (
+            ("--nemesis=partition,,kill",),
+            "ERROR: --nemesis=partition,,kill: expected names or numbers with commas",
+        ),
         (("--seed=x",), "ERROR: --seed=x: 'x': expected a whole number"),
         (("--nodes=2",), "ERROR: --nodes=2: a control plane has 1, 3 or 5 nodes"),
         (("--cluster=docker",), "ERROR: --cluster=docker: no such cluster; there are: local"),

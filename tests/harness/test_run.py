@@ -11,6 +11,7 @@ from checkers.verdict import Validity, Verdict
 from harness.cli import main
 from harness.plan import Plan
 from harness.run import carry_out
+from system.clusters import CLUSTERS
 from system.clusters.errors import ClusterError
 
 PLAN = Plan("append", ("none",), 5)
@@ -40,7 +41,7 @@ class Dead:
 
 
 def test_a_cluster_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(harness.run.CLUSTERS, "local", Dead)  # type: ignore[arg-type]
+    monkeypatch.setitem(CLUSTERS, "local", Dead)
     result = carry_out(PLAN, tmp_path)
     assert result.validity is not Validity.YES
     assert result.crash == "ClusterError: cp-aws-1 did not answer within 40 s"
@@ -57,10 +58,12 @@ def test_ctrl_c_saves_the_run_and_passes_on(tmp_path: Path, monkeypatch: pytest.
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Dead, "start", interrupted)
-    monkeypatch.setitem(harness.run.CLUSTERS, "local", Dead)  # type: ignore[arg-type]
+    monkeypatch.setitem(CLUSTERS, "local", Dead)
     with pytest.raises(KeyboardInterrupt):
         carry_out(PLAN, tmp_path)
-    assert json.loads((tmp_path / "latest/run.json").read_text())["status"].startswith("crashed: KeyboardInterrupt")
+    assert json.loads((tmp_path / "latest/run.json").read_text())["status"].startswith(
+        "crashed: KeyboardInterrupt"
+    )
     assert (tmp_path / "latest/report.html").exists()
 
 
@@ -81,7 +84,7 @@ def undecided(checker: str, *, host_too_slow: bool) -> Verdict:
 def test_only_a_host_that_was_too_slow_earns_one_repeat(
     verdicts: list[Verdict], runs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(harness.run.CLUSTERS, "local", Dead)  # type: ignore[arg-type]
+    monkeypatch.setitem(CLUSTERS, "local", Dead)
     monkeypatch.setattr(harness.run, "judge", lambda run, crash: verdicts)
     carry_out(PLAN, tmp_path)
     assert len([path for path in tmp_path.iterdir() if path.name != "latest"]) == runs

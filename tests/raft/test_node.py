@@ -237,3 +237,18 @@ def test_no_node_starts_with_a_configuration_that_cannot_work(change: dict[str, 
     fields: dict[str, object] = {"node_id": "a", "voters": VOTERS, **change}
     with pytest.raises(ValueError, match="expected"):
         RaftConfig(**fields)  # type: ignore[arg-type]
+
+
+def test_a_refused_message_of_an_earlier_term_confirms_no_read_of_a_later_one() -> None:
+    # b led term 1 up to read round 9, is about to lead term 2, and gets the answer only then.
+    a = node(term=2, vote="b")
+    a.on_message(0, "b", AppendEntries(1, "b", 0, 0, (), leader_commit=0, round=9))
+    refusal, _ = sent(a, AppendEntriesReply)[0]
+    assert refusal == AppendEntriesReply(2, False, 0, round=0, prev_log_index=0, conflict_index=1)
+    b = leader(term=2)
+    b.request_read(0)
+    b.take(0)
+    b.on_message(0, "b", refusal)
+    assert b.take(0).reads == []
+    b.on_message(0, "b", AppendEntriesReply(2, True, 0, 1, 0))
+    assert b.take(0).reads == [(1, 1)]

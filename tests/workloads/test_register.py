@@ -32,7 +32,7 @@ def drive(workload: Registers, seed: int, count: int, concurrency: int) -> list[
     """(f, value, completion's type), with so many operations on their way, which end in any order."""
     rng, store, ending = Random(seed), Store(), Random(f"{seed}/ending")
     on_the_way: list[tuple[str, Value]] = []
-    done = []
+    done: list[tuple[str, Value, str]] = []
     for _ in range(count):
         on_the_way.append(workload.draw(rng))
         if len(on_the_way) == concurrency:

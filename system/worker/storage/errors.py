@@ -27,7 +27,7 @@ class StoreUnavailable(StoreError):
 def translated(doing: str) -> Iterator[None]:
     """Turns botocore's exceptions into the ones above. doing: what failed, such as "get s3://bucket/key"."""
     # Imported here, as wherever boto3 is: it takes a good part of a second, which a start need not pay.
-    from botocore import exceptions as botocore  # noqa: PLC0415
+    from botocore import exceptions as botocore
 
     try:
         yield

@@ -112,8 +112,8 @@ class ObjectStore:
             return self._made
 
     def _make(self) -> S3Client:
-        import boto3  # noqa: PLC0415 - lazily, see errors.py
-        from botocore.config import Config  # noqa: PLC0415
+        import boto3
+        from botocore.config import Config
 
         session = boto3.session.Session()
         with translated(f"reach the object store at {self._endpoint or 'AWS'}"):
