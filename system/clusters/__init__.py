@@ -1,4 +1,4 @@
-"""Where the system runs. A cluster offers those verbs of nemesis/nemesis.py that it can carry out."""
+"""Where the system runs. A cluster offers those verbs of nemesis/nemesis.py that it can carry out.
 
 CLUSTERS: {name: cluster}. Built when it is first asked for: the supervisor and the ticker live in this
 package too, start with every cluster, and must not load gRPC for it.
