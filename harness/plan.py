@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from nemesis import NEMESES
-from system.clusters import CLUSTERS
+from system.clusters.registry import CLUSTERS
 from system.mutants import MUTANTS
 from workloads import WORKLOADS
 

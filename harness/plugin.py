@@ -15,7 +15,7 @@ from harness.options import add_options, asked, draw_seed, plans
 from harness.plan import Plan
 from harness.run import Result, carry_out
 from reports.text import failure, run_table
-from system.clusters import CLUSTERS
+from system.clusters.registry import CLUSTERS
 
 RUNS = Path("reports/runs")
 _PLANS = pytest.StashKey[list[Plan]]()

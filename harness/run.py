@@ -24,7 +24,7 @@ from nemesis.nemesis import Step
 from nemesis.schedule import draw, to_json
 from reports.html import write_report
 from reports.record import RecordError, RunDirectory, host_facts, load
-from system.clusters import CLUSTERS
+from system.clusters.registry import CLUSTERS
 from workloads import WORKLOADS
 
 LEADER_DEADLINE_S = 15.0

@@ -16,8 +16,9 @@ RETRANSMIT_S = 0.2
 SYN_RETRANSMIT_S = 1.0
 # Where one direction drops packets, the other falls silent so soon, for want of acknowledgements.
 ACKS_MISSED_S = 0.1
-# With our keepalive options gRPC has the kernel give up a connection on which nothing is acknowledged for
-# 0.4 s (TCP_USER_TIMEOUT), which it notices when it next sends again.
+# With our keepalive options gRPC has its kernel give up a connection on which nothing is acknowledged for
+# 0.4 s (TCP_USER_TIMEOUT), which it notices when it next sends again. Here the proxy's kernel acknowledges, so
+# the proxy does it in its stead.
 KEEPALIVE_LIMIT_S = 0.5
 # How often to look whether the sender of a flow that recovers has said something new.
 _LOOK_AGAIN_S = 0.005
@@ -110,8 +111,24 @@ class Connection:
                 flow.keep_back(wanted)
             if flow.hold and wanted is None and opposite.link.cut != "packets":
                 released.append(flow)
+        if self._silenced():
+            self._give_up_in_time()
         if released:
             self._recover(released)
+
+    def _stalled_s(self) -> float | None:
+        """Since when something has been kept back."""
+        flows = (self._forward, self._backward)
+        return min((flow.stalled_s for flow in flows if flow and flow.stalled_s is not None), default=None)
+
+    def _give_up_in_time(self) -> None:
+        """Resets a connection that packets do not pass when it has stalled for as long as gRPC puts up with."""
+        now_s, stalled_s = self._loop.time(), self._stalled_s()
+        due_s = (now_s if stalled_s is None else stalled_s) + KEEPALIVE_LIMIT_S
+        if due_s <= now_s:
+            self.reset()
+        else:
+            self._later(due_s, self._give_up_in_time)
 
     def _recover(self, flows: list[Flow]) -> None:
         """Lets flows go when their sender's kernel would next have sent again, or resets what was given up.
@@ -119,14 +136,13 @@ class Connection:
         It sends again when a time-out ends, or a round trip after something new arrived, which told it what
         was missing. benchmarks/link_recovery.py compares this with a real network.
         """
-        stalls = [flow.stalled_s for flow in flows if flow.stalled_s is not None]
-        now_s = self._loop.time()
-        if not stalls:
+        now_s, stalled_s = self._loop.time(), self._stalled_s()
+        if stalled_s is None:
             self._release(flows)
-        elif now_s - min(stalls) > KEEPALIVE_LIMIT_S:
+        elif now_s - stalled_s > KEEPALIVE_LIMIT_S:
             self.reset()
         else:
-            again_s = next_attempt_s(min(stalls), RETRANSMIT_S + self._round_trip_s, now_s)
+            again_s = next_attempt_s(stalled_s, RETRANSMIT_S + self._round_trip_s, now_s)
             self._later(again_s, lambda: self._release(flows))
             self._when_heard(flows, [flow.waiting_bytes() for flow in flows])
 

@@ -11,8 +11,8 @@ from checkers.verdict import Validity, Verdict
 from harness.cli import main
 from harness.plan import Plan
 from harness.run import carry_out
-from system.clusters import CLUSTERS
 from system.clusters.errors import ClusterError
+from system.clusters.registry import CLUSTERS
 
 PLAN = Plan("append", ("none",), 5)
 
