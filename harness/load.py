@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from system.client import Answer, Client, Refused, Request, Unresolved
 from workloads.workload import Workload
 
 OPEN_TIMEOUT_S = 5.0
+WRITES = ("append", "write")
 ASK_TWICE = 0.1  # share of a retrying client's commands that are sent again although answered
 
 
@@ -68,41 +69,39 @@ class Load:
             for slot in self._slots:
                 group.create_task(self._occupy(slot, stop))
 
-    async def final_reads(self, deadline_s: float) -> tuple[int, int]:
-        """Reads everything once more, from every site in turn; returns (wanted, answered)."""
-        reads = list(self._workload.final_reads())
-        deadline = time.monotonic() + deadline_s
-        done = 0
-        for number, (f, value) in enumerate(reads):
-            slot = Slot(
-                number, self._cluster.client_sites[number % len(self._cluster.client_sites)], None, False
-            )
-            while time.monotonic() < deadline:
-                if await self.one(slot, f, value):
-                    done += 1
-                    break
-        return len(reads), done
-
-    async def one(self, slot: Slot, f: str, value: Any) -> bool:
-        """One operation by a process of its own; whether it was ok."""
-        process = self._new_process()
-        client = await self._open(slot, process, lambda: False)
-        if client is None:
-            return False
-        try:
-            return await self._operate(client, slot, process, f, value, ask_twice=False) == "ok"
-        finally:
-            await client.close()
-
     async def command(self, deadline_s: float) -> bool:
-        """Draws until an operation that writes, and tries until one is acknowledged: is anyone in charge?"""
-        deadline = time.monotonic() + deadline_s
-        slot = Slot(0, self._cluster.client_sites[0], None, False)
-        while time.monotonic() < deadline:
+        """Has one drawn write acknowledged; whether that came in time. Is anyone in charge?"""
+        f, value = self._workload.draw(self._draws)
+        while f not in WRITES:
             f, value = self._workload.draw(self._draws)
-            if f in ("append", "write") and await self.one(slot, f, value):
-                return True
-        return False
+        return await self._insist([(f, value)], deadline_s) == 1
+
+    async def final_reads(self, deadline_s: float) -> tuple[int, int]:
+        """Reads everything that was ever written to once more; returns (wanted, answered)."""
+        reads = self._workload.final_reads()
+        return len(reads), await self._insist(reads, deadline_s)
+
+    async def _insist(self, operations: Sequence[tuple[str, Any]], deadline_s: float) -> int:
+        """Tries each until it is ok, one after another, by a client that follows the leader; returns how many
+        were within the time."""
+        deadline = time.monotonic() + deadline_s
+        slot = Slot(0, self._cluster.client_sites[0], None, retry=False)
+        process, client, done = 0, None, 0
+        try:
+            while done < len(operations) and time.monotonic() < deadline:
+                if client is None:
+                    process = self._new_process()
+                    client = await self._open(slot, process)
+                    continue
+                kind = await self._operate(client, slot, process, *operations[done], ask_twice=False)
+                done += kind == "ok"
+                if kind == "info":
+                    await client.close()
+                    client = None
+        finally:
+            if client is not None:
+                await client.close()
+        return done
 
     async def _occupy(self, slot: Slot, stop: asyncio.Event) -> None:
         """One process after another in this slot; each lives until an operation's fate is unknown."""
@@ -111,7 +110,7 @@ class Load:
         due = time.monotonic() + pace.random() * mean_s
         process = slot.number
         while not stop.is_set():
-            client = await self._open(slot, process, stop.is_set)
+            client = await self._open(slot, process)
             if client is None:
                 process = self._new_process()
                 continue
@@ -128,9 +127,7 @@ class Load:
                 await client.close()
             process = self._new_process()
 
-    async def _open(self, slot: Slot, process: int, give_up: Callable[[], bool]) -> Client | None:
-        if give_up():
-            return None
+    async def _open(self, slot: Slot, process: int) -> Client | None:
         client = Client(
             self._cluster.addresses(slot.site),
             cluster_id=self._cluster.cluster_id,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -95,8 +96,8 @@ class _Terminal:
 
     def __init__(self, config: pytest.Config, reporter: Any) -> None:
         self._reporter = reporter
-        writer = reporter._tw
-        self._board = Board(config.stash[_LIVE], writer._file, is_terminal=writer.hasmarkup)
+        self._stream = _terminal(config)
+        self._board = Board(config.stash[_LIVE], self._stream, is_terminal=reporter._tw.hasmarkup)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self) -> None:
@@ -106,6 +107,15 @@ class _Terminal:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         self._board.close()
+        self._stream.close()
+
+
+def _terminal(config: pytest.Config) -> TextIO:
+    """Where pytest's own output goes. While a test runs, its capture has its hands on stdout, and keeps the
+    real one aside."""
+    capture = getattr(config.pluginmanager.get_plugin("capturemanager"), "_global_capturing", None)
+    aside = getattr(getattr(capture, "out", None), "targetfd_save", None)
+    return os.fdopen(os.dup(aside if isinstance(aside, int) else 1), "w", encoding="utf-8", errors="replace")
 
 
 @pytest.fixture
