@@ -54,12 +54,13 @@ class Harm:
         if step.action == "inject":
             self._open[step.number] = step
         self._recorder.nemesis("invoke", step.nemesis, said)
+        failed = None
         try:
             evidence: Evidence = await act(self._cluster, step)
         except Exception as error:
-            summary = f"{step.action} failed: {error}"
-            self.errors.append(f"{step.nemesis} {step.target}: {summary}")
-            evidence = Evidence(took_effect=False, nodes=(), summary=summary)
+            failed = f"{step.action} failed: {error}"
+            self.errors.append(f"{step.nemesis} {step.target}: {failed}")
+            evidence = Evidence(took_effect=False, nodes=(), summary=failed)
         finally:
             if step.action == "heal":
                 self._open.pop(step.number, None)
@@ -73,4 +74,5 @@ class Harm:
                 "summary": evidence.summary,
                 "evidence": evidence.facts,
             },
+            failed,
         )

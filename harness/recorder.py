@@ -34,8 +34,8 @@ class Recorder:
         self.counts[kind] += 1
         self._record(process, kind, f, value, node, error, witness)
 
-    def nemesis(self, kind: OpType, name: str, value: dict[str, Any]) -> None:
-        self._record(NEMESIS, kind, name, value)
+    def nemesis(self, kind: OpType, name: str, value: dict[str, Any], error: str | None = None) -> None:
+        self._record(NEMESIS, kind, name, value, error=error)
 
     def _record(
         self,

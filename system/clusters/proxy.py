@@ -17,8 +17,8 @@ SYN_RETRANSMIT_S = 1.0
 # Where one direction drops packets, the other falls silent so soon, for want of acknowledgements.
 ACKS_MISSED_S = 0.1
 # With our keepalive options gRPC has its kernel give up a connection on which nothing is acknowledged for
-# 0.4 s (TCP_USER_TIMEOUT), which it notices when it next sends again. Here the proxy's kernel acknowledges, so
-# the proxy does it in its stead.
+# 0.4 s (TCP_USER_TIMEOUT), which it notices when it next sends again. Here the proxy's kernel acknowledges,
+# so the proxy does it in its stead.
 KEEPALIVE_LIMIT_S = 0.5
 # How often to look whether the sender of a flow that recovers has said something new.
 _LOOK_AGAIN_S = 0.005
@@ -122,7 +122,7 @@ class Connection:
         return min((flow.stalled_s for flow in flows if flow and flow.stalled_s is not None), default=None)
 
     def _give_up_in_time(self) -> None:
-        """Resets a connection that packets do not pass when it has stalled for as long as gRPC puts up with."""
+        """Resets a connection that packets do not pass once it has stalled for too long."""
         now_s, stalled_s = self._loop.time(), self._stalled_s()
         due_s = (now_s if stalled_s is None else stalled_s) + KEEPALIVE_LIMIT_S
         if due_s <= now_s:

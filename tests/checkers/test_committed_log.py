@@ -181,6 +181,18 @@ def test_a_compare_and_set_did_what_it_says() -> None:
     assert kinds(judged(ran(REGISTER, before[0], mismatch, last))) == ["refused-yet-applied"]
 
 
+def test_a_mismatch_names_an_index_that_is_there_unless_evidence_is_missing() -> None:
+    did = [write(1, "r", 1, 10, 20, witness=2)]
+    did.append(cas(3, "r", (1, 3), 50, 60, type="fail", error="mismatch", witness=97))
+    found = ran(REGISTER[:1], *did)
+    assert kinds(judged(found)) == ["wrong-index"]
+    gap = history(found.ops, found.events, facts={"starts": {"n1": 2}})
+    assert judged(gap).valid is Validity.UNKNOWN
+    elsewhere = cas(3, "r", (1, 3), 50, 60, type="fail", error="mismatch", witness=2)
+    amiss = ran(REGISTER[:1], did[0], elsewhere)
+    assert kinds(judged(history(amiss.ops, amiss.events, facts={"starts": {"n1": 2}}))) == ["wrong-index"]
+
+
 def test_a_mismatch_has_its_place_in_real_time_too() -> None:
     mismatch = cas(3, "r", (1, 3), 50, 60, type="fail", error="mismatch", witness=4)
     late = cas(2, "r", (1, 2), 70, 80, witness=3)

@@ -58,7 +58,9 @@ def test_a_compare_and_set_needs_what_it_expects() -> None:
     first = write(1, "r", 1, 0, 10)
     assert judged(first, cas(2, "r", (1, 2), 20, 30), read(3, "r", 2, 40, 50)).valid is Validity.YES
     assert judged(first, cas(2, "r", (3, 2), 20, 30)).valid is Validity.NO
+    assert "Cas 2 of r from 3 to 2 succeeded" in judged(first, cas(2, "r", (3, 2), 20, 30)).summary
     missed = cas(2, "r", (1, 2), 20, 30, type="fail", error="mismatch")
+    assert "found something else" in judged(first, missed).summary
     assert judged(first, missed).valid is Validity.NO
     assert judged(first, write(3, "r", 9, 5, None), missed).valid is Validity.YES
     assert (

@@ -147,6 +147,11 @@ def test_a_host_that_stood_still_makes_recovery_unknown_alone() -> None:
     assert verdict.valid is Validity.UNKNOWN
     assert verdict.summary.startswith("host too slow")
     assert verdict.evidence["host_too_slow"] is True
+    starts = {"n1": 2, "n2": 1, "n3": 1}
+    gap = ran([2 * S, 45 * S], cut, end_ms=60 * S, lag=slow.lag, facts={"starts": starts})
+    assert recovery(gap).valid is Validity.UNKNOWN
+    assert recovery(gap).evidence["host_too_slow"] is False  # the host is not all that is amiss
+    assert recovery(ran([2 * S], end_ms=20 * S)).evidence["host_too_slow"] is False
     extended = ran([2 * S, 35 * S], cut, end_ms=60 * S, lag=[(30 * S * MS, 15 * S * MS)])
     assert recovery(extended).valid is Validity.YES
 

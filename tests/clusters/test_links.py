@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import statistics
 import time
 
 import pytest
 
 from system.clusters.errors import ClusterError
+from system.clusters.http2 import CLIENT_PREFACE, DATA, END_HEADERS, HEADERS, SETTINGS, build
 from system.clusters.proxy import KEEPALIVE_LIMIT_S, RETRANSMIT_S, SOCKET_BUFFER_BYTES, next_attempt_s
 from tests.clusters.lab import ONE_WAY_S, A, B, C, exchange, finish, lab, quickest, until
 
@@ -237,6 +239,7 @@ def test_a_cut_takes_nothing_from_the_sender_but_what_the_kernel_does() -> None:
             await asyncio.sleep(0)
             writer.write(b"x" * 8_000_000)
             await cutting
+            await asyncio.sleep(0.2)  # for all that would be taken
             held_bytes = here.network.facts([(A, B)])[f"{A}->{B}"]["held_bytes"]
             assert 0 < held_bytes <= 2 * SOCKET_BUFFER_BYTES  # Linux allows itself twice what was asked for
             assert writer.transport.get_write_buffer_size() > 1_000_000
@@ -319,6 +322,28 @@ def test_a_node_that_dies_behind_a_cut_is_not_heard_dying() -> None:
             with contextlib.suppress(ConnectionResetError):
                 assert await reader.read(1) == b""
             writer.close()
+
+    finish(run())
+
+
+def test_messages_on_a_connection_that_opens_during_a_cut_are_kept_back_from_the_first() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B):
+            cutting = asyncio.create_task(here.network.cut([(A, B)], "messages"))
+            await asyncio.sleep(0)
+            own_talk = CLIENT_PREFACE + build(SETTINGS)
+            request = build(HEADERS, b"method", flags=END_HEADERS, stream=1) + build(
+                DATA, b"x" * 50, stream=1
+            )
+            with socket.create_connection(here.links[A, B]) as client:
+                client.sendall(own_talk + request)  # all of it is there before it is accepted
+                await cutting
+                await until(
+                    lambda: here.network.facts([(A, B)])[f"{A}->{B}"]["passed_bytes"] >= len(own_talk)
+                )
+                facts = here.network.facts([(A, B)])[f"{A}->{B}"]
+            assert (facts["held_bytes"], facts["passed_bytes"]) == (len(request), len(own_talk))
+            assert facts["passed_messages"] == 0
 
     finish(run())
 

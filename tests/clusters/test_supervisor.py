@@ -148,7 +148,8 @@ def test_processes_are_stopped_resumed_killed_and_started_again(tmp_path: Path) 
             assert facts == {"one": {"pid": one, "state": "T"}, "two": {"pid": two, "state": "T"}}
             assert process_state(one) == "T"
             facts = await supervision.ask("resume", names=["one"])
-            assert facts["one"]["state"] == process_state(one) == "S"
+            assert facts["one"]["state"] in ("R", "S", "D")
+            assert process_state(one) in ("R", "S", "D")
 
             facts = await supervision.ask("kill", names=["two"])  # although it is stopped
             assert facts == {"two": {"pid": two, "gone": True}}
