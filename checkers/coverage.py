@@ -2,7 +2,8 @@
 
 Vacuous where fewer than OK_OPERATIONS operations succeeded, where one kind of operation never did, where a
 planned nemesis never struck or no operation was under way while it did, and where any fault is without proof
-that it took effect. Unknown where a fault was never healed: what came after was judged as if it had been.
+that it took effect. Unknown where a fault was never healed: what came after was judged as if it had been; and
+where final reads went without an answer: what was lost would show in them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def coverage(history: History) -> Verdict:
             f"{_name(fault)} was never healed, so nothing after it can be judged as calm"
             for fault in faults
             if fault.healed_ns is None
-        ],
+        ]
+        + list(_unread(history)),
         vacuous=[
             *_too_few(invoked, ok),
             *_no_effect(history, faults),
@@ -43,6 +45,12 @@ def coverage(history: History) -> Verdict:
             "faults": dict(sorted(struck.items())),
         },
     )
+
+
+def _unread(history: History) -> Iterator[str]:
+    reads = history.facts.get("final_reads")
+    if reads and reads["answered"] < reads["wanted"]:
+        yield f"only {reads['answered']} of {reads['wanted']} final reads were answered"
 
 
 def _too_few(invoked: Counter[str], ok: Counter[str]) -> Iterator[str]:

@@ -96,8 +96,8 @@ class History:
                   and how late that was, where over 5 ms
     facts:        of the run itself: "nodes" (control-plane), "workers", "nemeses" (names of those planned),
                   "starts" ({node: boots the harness started}), "phases" ({name: time_ns}: "start", "load",
-                  "heal", "recovered", "final", "end"), "exits" (unexpected ends of processes: node, time_ns,
-                  code)
+                  "heal", "recovered", "final", "end"), "final_reads" ({"wanted", "answered"}), "exits"
+                  (unexpected ends of processes: node, time_ns, code)
     """
 
     ops: Sequence[Op] = ()

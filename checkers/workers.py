@@ -38,11 +38,15 @@ def workers(history: History) -> Verdict:
     else:
         for worker in names:
             judge_.judge_end(worker)
+    stops = (
+        f"{judge_.stops} stops of workers were noticed within {seconds(judge_.slowest_offline_ns)} and over"
+        f" within {seconds(judge_.slowest_online_ns)}; "
+        if judge_.stops
+        else ""
+    )
     return conclude(
         NAME,
-        f"{judge_.stops} stops of workers were noticed within {seconds(judge_.slowest_offline_ns)} and"
-        " over within"
-        f" {seconds(judge_.slowest_online_ns)}; all {len(names)} workers were online at the end",
+        f"{stops}all {len(names)} workers were online at the end",
         anomalies=judge_.anomalies,
         unknown=judge_.unknown,
         evidence={

@@ -94,7 +94,6 @@ class GrpcTransport(raft_pb2_grpc.RaftServiceServicer):
     async def AppendEntries(  # noqa: N802 - the name in the proto
         self, _requests: object, context: grpc.aio.ServicerContext[Any, Any]
     ) -> None:
-        await context.send_initial_metadata(())  # tells the opener that somebody is here
         answers: Outbox[AppendEntriesReply] = Outbox(OUTBOX_LIMIT)
         writer = self.background.spawn(_write_answers(context, answers))
         try:
@@ -182,7 +181,8 @@ class _Link:
     async def _write(self, call: AppendCall) -> None:
         # Not an iterator passed into the call: its consumer leaks when the call fails, and eats messages.
         with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            await call.initial_metadata()  # the peer is there
+            # Not the call's initial metadata: where only the way back is cut, that never comes.
+            await self._channel.channel_ready()
             self._last_trouble = ""
             # What piled up while there was no stream is out of date, but for the last.
             self.outbox.keep_newest()

@@ -346,3 +346,10 @@ def test_a_fault_that_was_never_healed_is_unknown() -> None:
     verdict = covered(*MANY, faults=fault(1, "kill", ["n1"], 50, None))
     assert verdict.valid is Validity.UNKNOWN
     assert "kill one of n1 (step 1) was never healed" in verdict.summary
+
+
+def test_final_reads_without_an_answer_are_unknown() -> None:
+    verdict = covered(*MANY, final_reads={"wanted": 5, "answered": 4})
+    assert verdict.valid is Validity.UNKNOWN
+    assert verdict.summary == "only 4 of 5 final reads were answered"
+    assert covered(*MANY, final_reads={"wanted": 5, "answered": 5}).valid is Validity.YES
