@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
 from typing import Any
 
 from nemesis import NEMESES
@@ -99,4 +100,6 @@ class Plan:
 def known(what: str, name: str, registry: dict[str, Any]) -> None:
     """Raises PlanError unless the registry has the name."""
     if name not in registry:
-        raise PlanError(f"--{what}={name}: no such {what}; there are: {', '.join(registry)}")
+        close = get_close_matches(name, registry, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise PlanError(f"--{what}={name}: no such {what}; there are: {', '.join(registry)}{hint}")

@@ -19,9 +19,9 @@ from typing import Any, NoReturn
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from system.control_plane import logs
+from system import logs
 from system.control_plane.background import Background
-from system.control_plane.config import Config, ConfigError, config_from_env
+from system.control_plane.config import Config, config_from_env
 from system.control_plane.driver import Driver
 from system.control_plane.events import EventFile
 from system.control_plane.http import HttpServer
@@ -42,6 +42,7 @@ from system.pb import (
 )
 from system.raft.roles import RaftConfig
 from system.rpc import SERVER_OPTIONS
+from system.settings import SettingError
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +55,15 @@ MAX_BATCH_BYTES = 1024 * 1024
 
 def main() -> int:
     """Runs the node that the environment describes. Returns the exit code."""
+    process: NodeProcess | None = None
     try:
         config = config_from_env(os.environ)
-        shown_term = logs.configure(config.node_id, config.log_level)
+        logs.configure(
+            config.node_id, config.log_level, lambda: {"term": process.term() if process else None}
+        )
         wal = Wal(config.data_dir, cluster=config.cluster_id, node=config.node_id)
         events = EventFile(config.data_dir, cluster=config.cluster_id, node=config.node_id)
-    except ConfigError as error:
+    except SettingError as error:
         return _complain(str(error))
     except OSError as error:
         return _complain(f"DATA_DIR: {error}; expected a directory this node may write to")
@@ -69,7 +73,6 @@ def main() -> int:
     if wal.torn:
         log.warning("cut a torn write off the end of the log: %s", wal.torn)
     process = NodeProcess(config, wal, events)
-    shown_term.read = process.term
     try:
         return asyncio.run(process.run())
     except _AddressError as error:

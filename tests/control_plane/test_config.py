@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from system.control_plane.config import ConfigError, config_from_env
+from system.control_plane.config import config_from_env
+from system.settings import SettingError
 
 GOOD = {
     "NODE_ID": "cp-aws-1",
@@ -37,7 +38,7 @@ def test_one_number_is_a_range_up_to_its_double() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("NODE_ID", None, "NODE_ID is not set: set it to this node's name"),
+        ("NODE_ID", None, "NODE_ID is not set: expected 1 to 64 letters"),
         ("DATA_DIR", None, "DATA_DIR is not set"),
         ("NODE_ID", "a b", "NODE_ID='a b': expected 1 to 64 letters"),
         ("LISTEN_ADDR", "nowhere", "LISTEN_ADDR='nowhere': expected host:port"),
@@ -56,7 +57,7 @@ def test_one_number_is_a_range_up_to_its_double() -> None:
 )
 def test_bad_values(name: str, value: str | None, expected: str) -> None:
     env = {**GOOD, name: value} if value is not None else {k: v for k, v in GOOD.items() if k != name}
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(SettingError) as caught:
         config_from_env({key: str(text) for key, text in env.items()})
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -30,7 +30,10 @@ def test_the_command_names_only_what_is_not_usual() -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"workload": "apend"}, "--workload=apend: no such workload; there are: append, register"),
+        (
+            {"workload": "apend"},
+            "--workload=apend: no such workload; there are: append, register; did you mean append?",
+        ),
         ({"nemeses": ("partitoin",)}, "--nemesis=partitoin: no such nemesis; there are: none, partition"),
         ({"nemeses": ()}, "name one nemesis"),
         ({"nemeses": ("pause", "pause")}, "several different ones"),
