@@ -15,8 +15,11 @@ from nemesis.nemesis import Evidence, Step
 class Harm:
     """One run's faults. `now` names those at work, for the live line."""
 
-    def __init__(self, schedule: Sequence[Step], cluster: Any, recorder: Recorder) -> None:
+    def __init__(
+        self, schedule: Sequence[Step], cluster: Any, recorder: Recorder, time_limit_s: float
+    ) -> None:
         self._schedule = schedule
+        self._time_limit_s = time_limit_s
         self._cluster = cluster
         self._recorder = recorder
         self._open: dict[int, Step] = {}
@@ -43,9 +46,19 @@ class Harm:
             await self._act(Step(number, step.at_s, step.nemesis, "heal", step.target, step.options))
 
     async def _play(self, steps: Sequence[Step], began: float) -> None:
+        """A fault lasts as long as the schedule says, even where the one before took longer than planned to
+        end and this one begins late; one that could only begin after the time is up is left out."""
+        injected: dict[int, tuple[Step, float]] = {}
         for step in steps:
-            await asyncio.sleep(max(0.0, began + step.at_s - time.monotonic()))
-            await self._act(step)
+            if step.action == "inject":
+                await _sleep_until(began + step.at_s)
+                if time.monotonic() < began + self._time_limit_s:
+                    await self._act(step)
+                    injected[step.number] = step, time.monotonic()
+            elif step.number in injected:
+                begun, since = injected.pop(step.number)
+                await _sleep_until(since + step.at_s - begun.at_s)
+                await self._act(step)
 
     async def _act(self, step: Step) -> None:
         nemesis = NEMESES[step.nemesis]
@@ -76,3 +89,7 @@ class Harm:
             },
             failed,
         )
+
+
+async def _sleep_until(due: float) -> None:
+    await asyncio.sleep(max(0.0, due - time.monotonic()))

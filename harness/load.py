@@ -35,13 +35,15 @@ class Slot:
     """A place for one process at a time: where it is, and how it behaves.
 
     Slots go through the client sites in turn; every other round of sites is pinned to its own cloud's node,
-    and every other pair of rounds retries, so that each behaviour meets each other one.
+    and every other pair of rounds retries. Those that are pinned and have nothing to retry only read: a
+    write to a leader that was cut off hangs, and whoever waits for it sees nothing of what goes wrong there.
     """
 
     number: int
     site: str
-    pinned: str | None
-    retry: bool
+    pinned: str | None = None
+    retry: bool = False
+    reads_only: bool = False
 
     @classmethod
     def of(cls, number: int, cluster: Target) -> Slot:
@@ -49,7 +51,8 @@ class Slot:
         site, round_ = sites[number % len(sites)], number // len(sites)
         cloud = site.split("-")[1]
         own = next((node for node in cluster.addresses(site) if node.split("-")[1] == cloud), None)
-        return cls(number, site, own if round_ % 2 == 0 else None, retry=round_ // 2 % 2 == 0)
+        pinned, retry = round_ % 2 == 0, round_ // 2 % 2 == 0
+        return cls(number, site, own if pinned else None, retry, reads_only=pinned and not retry)
 
 
 class Load:
@@ -85,7 +88,7 @@ class Load:
         """Tries each until it is ok, one after another, by a client that follows the leader; returns how many
         were within the time."""
         deadline = time.monotonic() + deadline_s
-        slot = Slot(0, self._cluster.client_sites[0], None, retry=False)
+        slot = Slot(0, self._cluster.client_sites[0])
         process, client, done = 0, None, 0
         try:
             while done < len(operations) and time.monotonic() < deadline:
@@ -120,7 +123,7 @@ class Load:
                     if await _set_within(stop, due - time.monotonic()):
                         return
                     due = max(due + pace.uniform(0.5, 1.5) * mean_s, time.monotonic())
-                    f, value = self._workload.draw(self._draws)
+                    f, value = self._workload.draw(self._draws, reads_only=slot.reads_only)
                     twice = slot.retry and pace.random() < ASK_TWICE
                     alive = await self._operate(client, slot, process, f, value, ask_twice=twice) != "info"
             finally:

@@ -163,7 +163,7 @@ class _Run:
             self.directory.write_run(self._meta("running"))
             try:
                 await cluster.start()
-                async with self._background(cluster):
+                async with self._background(cluster, time_limit_s):
                     await self._phases(cluster, time_limit_s)
             finally:
                 await self._collect(cluster)
@@ -204,10 +204,10 @@ class _Run:
         await self._watch.ask_for_workers()
 
     @contextlib.asynccontextmanager
-    async def _background(self, cluster: Any) -> AsyncIterator[None]:
+    async def _background(self, cluster: Any, time_limit_s: float) -> AsyncIterator[None]:
         """Watching, and the live line, while the run goes on."""
         self._watch = self._progress.watch = Watch(cluster)
-        self._harm = self._progress.harm = Harm(self.schedule, cluster, self.recorder)
+        self._harm = self._progress.harm = Harm(self.schedule, cluster, self.recorder, time_limit_s)
         tasks = [asyncio.create_task(self._watch.run()), asyncio.create_task(self._show_often())]
         try:
             yield

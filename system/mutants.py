@@ -78,8 +78,8 @@ _ALL = (
         "confirmed_round",
         _confirmed_without_asking,
         "append",
-        ("partition", "pause"),
-        ("committed-log", "append", "linearizability"),
+        ("partition",),
+        ("committed-log", "list-append"),
     ),
     Mutant(
         "ack-before-fsync",

@@ -26,9 +26,9 @@ class Lists:
         self._elements = 0
         self._written: dict[str, None] = {}
 
-    def draw(self, rng: Random) -> tuple[str, Value]:
+    def draw(self, rng: Random, *, reads_only: bool = False) -> tuple[str, Value]:
         key = rng.choice(list(self._appends))
-        if rng.random() >= APPENDS:
+        if reads_only or rng.random() >= APPENDS:
             return "read", [key, None]
         self._elements += 1
         self._written[key] = None

@@ -38,10 +38,10 @@ class Registers:
         self._values = 0
         self._written: dict[str, None] = {}
 
-    def draw(self, rng: Random) -> tuple[str, Value]:
+    def draw(self, rng: Random, *, reads_only: bool = False) -> tuple[str, Value]:
         key = rng.choice(list(self._live))
         register = self._live[key]
-        f = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        f = "read" if reads_only else rng.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
         self._count(key)
         if f == "read":
             return f, [key, None]

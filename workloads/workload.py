@@ -22,7 +22,7 @@ class Workload(Protocol):
     name: str
     checkers: tuple[str, ...]
 
-    def draw(self, rng: Random) -> tuple[str, Value]:
+    def draw(self, rng: Random, *, reads_only: bool = False) -> tuple[str, Value]:
         """The next operation's (f, value); written values are unique in a run."""
 
     def request(self, f: str, value: Value) -> Request: ...

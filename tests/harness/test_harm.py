@@ -11,15 +11,19 @@ from harness.recorder import Recorder
 from nemesis import NEMESES
 from nemesis.nemesis import Evidence, Step
 
+TIME_LIMIT_S = 0.4
+
 
 class Noted:
     """A nemesis that notes what it is asked, and fails where told to."""
 
-    def __init__(self, failing: tuple[str, ...] = ()) -> None:
+    def __init__(self, failing: tuple[str, ...] = (), slow_s: float = 0.0) -> None:
         self.asked: list[tuple[str, int]] = []
         self._failing = failing
+        self._slow_s = slow_s
 
     async def inject(self, cluster: Any, step: Step) -> Evidence:
+        await asyncio.sleep(self._slow_s)  # as an inject does that waits for its proof
         return self._act("inject", step)
 
     async def heal(self, cluster: Any, step: Step) -> Evidence:
@@ -39,7 +43,7 @@ def steps(*pairs: tuple[int, str]) -> list[Step]:
 def harm(monkeypatch: pytest.MonkeyPatch, nemesis: Noted, schedule: list[Step]) -> tuple[Harm, Recorder]:
     monkeypatch.setitem(NEMESES, "noted", nemesis)
     recorder = Recorder()
-    return Harm(schedule, object(), recorder), recorder
+    return Harm(schedule, object(), recorder, TIME_LIMIT_S), recorder
 
 
 def test_a_schedule_is_played_in_order_and_recorded_with_its_evidence(
@@ -94,3 +98,26 @@ def test_a_heal_that_fails_keeps_no_other_from_being_tried(monkeypatch: pytest.M
     asyncio.run(work.heal())
     assert nemesis.asked[2:] == [("heal", 0), ("heal", 1)]
     assert all(w.healed_ns is None for w in History(ops=recorder.ops).faults())
+
+
+def test_a_fault_that_begins_late_lasts_as_long_as_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    nemesis = Noted(slow_s=0.2)
+    schedule = [
+        Step(0, 0.0, "noted", "inject", "leader"),
+        Step(0, 0.05, "noted", "heal", "leader"),
+        Step(1, 0.1, "noted", "inject", "leader"),
+        Step(1, 0.2, "noted", "heal", "leader"),
+    ]
+    work, recorder = harm(monkeypatch, nemesis, schedule)
+    asyncio.run(work.run())
+    first, second = History(ops=recorder.ops).faults()
+    for window, planned_s in ((first, 0.05), (second, 0.1)):
+        assert window.heal_ns is not None
+        assert window.heal_ns - window.injected_ns >= planned_s * 1e9
+
+
+def test_a_fault_that_could_only_begin_after_the_time_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    nemesis = Noted(slow_s=TIME_LIMIT_S)
+    work, _ = harm(monkeypatch, nemesis, steps((0, "inject"), (0, "heal"), (1, "inject"), (1, "heal")))
+    asyncio.run(work.run())
+    assert nemesis.asked == [("inject", 0), ("heal", 0)]

@@ -101,3 +101,4 @@ def test_slots_mix_places_pins_and_retries() -> None:
     assert [slot.site for slot in slots[:3]] == ["client-aws", "client-gcp", "client-azure"]
     assert [slot.pinned for slot in slots] == ["cp-aws-1", "cp-gcp-1", "cp-azure-1", None, None, None] * 2
     assert [slot.retry for slot in slots] == [True] * 6 + [False] * 6
+    assert [slot.reads_only for slot in slots] == [False] * 6 + [True] * 3 + [False] * 3

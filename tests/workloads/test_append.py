@@ -61,3 +61,9 @@ def test_what_was_never_written_stays_as_it_was_read() -> None:
         "ok",
         ["k0", [*items[:-1], 7]],
     )
+
+
+def test_who_only_reads_draws_reads() -> None:
+    workload, rng = Lists(), Random(3)
+    assert {workload.draw(rng, reads_only=True)[0] for _ in range(200)} == {"read"}
+    assert workload.final_reads() == []

@@ -97,3 +97,9 @@ def test_an_old_answer_is_no_news() -> None:
     expected = [v[1][0] for f, v in (workload.draw(rng) for _ in range(60)) if f == "cas" and v[0] == "r0"]
     assert 5 in expected
     assert 4 not in expected
+
+
+def test_who_only_reads_draws_reads() -> None:
+    workload, rng = Registers(), Random(3)
+    assert {workload.draw(rng, reads_only=True)[0] for _ in range(200)} == {"read"}
+    assert workload.final_reads() == []
