@@ -23,7 +23,9 @@ class Harm:
         self._cluster = cluster
         self._recorder = recorder
         self._open: dict[int, Step] = {}
+        # What went wrong, in words; and the numbers of the steps for which the time was up.
         self.errors: list[str] = []
+        self.left_out: list[int] = []
 
     @property
     def now(self) -> list[str]:
@@ -52,9 +54,11 @@ class Harm:
         for step in steps:
             if step.action == "inject":
                 await _sleep_until(began + step.at_s)
-                if time.monotonic() < began + self._time_limit_s:
-                    await self._act(step)
-                    injected[step.number] = step, time.monotonic()
+                if time.monotonic() >= began + self._time_limit_s:
+                    self.left_out.append(step.number)
+                    continue
+                await self._act(step)
+                injected[step.number] = step, time.monotonic()
             elif step.number in injected:
                 begun, since = injected.pop(step.number)
                 await _sleep_until(since + step.at_s - begun.at_s)

@@ -7,15 +7,18 @@ from typing import Any
 from checkers import CHECKERS, RUN_CHECKERS
 from checkers.history import HistoryError
 from checkers.verdict import Validity, Verdict
+from reports.record import RecordError, Run
 from workloads import WORKLOADS
+from workloads.workload import Workload
 
 
-def judge(run: Any, crash: str | None = None) -> list[Verdict]:
+def judge(run: Run, crash: str | None = None) -> list[Verdict]:
     """One verdict a checker, in the registry's order. A run that crashed is never green, whatever its history
-    shows; a history that cannot be read is unknown; a checker that raises is unknown, with its reason."""
-    meta = run.meta
-    crash = crash or _crash_of(meta)
-    names = dict.fromkeys([*RUN_CHECKERS, *WORKLOADS[meta["plan"]["workload"]].checkers])
+    shows; a history that cannot be read is unknown; a checker that raises is unknown, with its reason.
+
+    Raises RecordError for a run whose workload is not known here."""
+    crash = crash or _crash_of(run.meta)
+    names = dict.fromkeys([*RUN_CHECKERS, *_workload(run).checkers])
     verdicts = [_check(name, run.history) for name in CHECKERS if name in names]
     if crash is not None:
         verdicts.insert(0, Verdict("run", Validity.UNKNOWN, f"the run did not finish: {crash}"))
@@ -29,6 +32,15 @@ def _check(name: str, history: Any) -> Verdict:
         return Verdict(name, Validity.UNKNOWN, f"the evidence cannot be read: {error}")
     except Exception as error:  # a judge that fails has not judged, but the others still can
         return Verdict(name, Validity.UNKNOWN, f"the checker itself failed: {type(error).__name__}: {error}")
+
+
+def _workload(run: Run) -> type[Workload]:
+    plan = run.meta.get("plan")
+    name = plan.get("workload") if isinstance(plan, dict) else None
+    if not isinstance(name, str) or name not in WORKLOADS:
+        known = ", ".join(WORKLOADS)
+        raise RecordError(f"{run.path / 'run.json'}: plan.workload is {name!r}; expected one of: {known}")
+    return WORKLOADS[name]
 
 
 def _crash_of(meta: dict[str, Any]) -> str | None:

@@ -34,9 +34,10 @@ class Target(Protocol):
 class Slot:
     """A place for one process at a time: where it is, and how it behaves.
 
-    Slots go through the client sites in turn; every other round of sites is pinned to its own cloud's node,
-    and every other pair of rounds retries. Those that are pinned and have nothing to retry only read: a
-    write to a leader that was cut off hangs, and whoever waits for it sees nothing of what goes wrong there.
+    Slots go through the client sites in turn. Every other one retries; of each four, two follow the leader
+    and two are pinned to their own cloud's node, so that twelve have every behaviour in every place. Those
+    that are pinned and do not retry only read: a write to a leader that was cut off hangs, and whoever waits
+    for it sees nothing of what goes wrong there.
     """
 
     number: int
@@ -48,10 +49,10 @@ class Slot:
     @classmethod
     def of(cls, number: int, cluster: Target) -> Slot:
         sites = cluster.client_sites
-        site, round_ = sites[number % len(sites)], number // len(sites)
+        site = sites[number % len(sites)]
         cloud = site.split("-")[1]
         own = next((node for node in cluster.addresses(site) if node.split("-")[1] == cloud), None)
-        pinned, retry = round_ % 2 == 0, round_ // 2 % 2 == 0
+        pinned, retry = number % 4 >= 2, number % 2 == 0
         return cls(number, site, own if pinned else None, retry, reads_only=pinned and not retry)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from harness.plan import CONCURRENCY, NODES, RATE, TIME_LIMIT_S, Plan, PlanError
+from nemesis import NEMESES
 
 DEFAULT_WORKLOADS = ("append", "register")
 DEFAULT_NEMESES = ("partition", "pause", "kill", "latency")
@@ -97,7 +98,7 @@ def plans(config: pytest.Config, default_seed: int) -> list[Plan]:
     """The runs asked for, in a fixed order. Raises pytest.UsageError for what cannot be carried out."""
     try:
         values = {option.name: _values(config, option) for option in OPTIONS}
-        pairs = _pairs(values["workload"], values["nemesis"])
+        pairs = _pairs(values["workload"], values["nemesis"], min(values["nodes"] or [NODES]))
         rest = [
             values["seed"] or [default_seed],
             values["cluster"] or ["local"],
@@ -118,10 +119,12 @@ def plans(config: pytest.Config, default_seed: int) -> list[Plan]:
         raise pytest.UsageError(str(error)) from None
 
 
-def _pairs(workloads: Sequence[str], nemeses: Sequence[tuple[str, ...]]) -> list[tuple[str, tuple[str, ...]]]:
-    chosen = list(
-        itertools.product(workloads or DEFAULT_WORKLOADS, nemeses or [(n,) for n in DEFAULT_NEMESES])
-    )
+def _pairs(
+    workloads: Sequence[str], nemeses: Sequence[tuple[str, ...]], nodes: int
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Of the default nemeses, those that so many nodes can have."""
+    usual = [(name,) for name in DEFAULT_NEMESES if NEMESES[name].min_nodes <= nodes]
+    chosen = list(itertools.product(workloads or DEFAULT_WORKLOADS, nemeses or usual))
     return chosen if workloads or nemeses else [*chosen, *DEFAULT_EXTRAS]
 
 

@@ -70,7 +70,7 @@ class Plan:
             ("concurrency", self.concurrency, 1, 1_000),
         ):
             if not least <= value <= most:
-                raise PlanError(f"--{flag}={value:g}: expected a number from {least:g} to {most:g}")
+                raise PlanError(f"--{flag}={_text(value)}: expected a number from {least} to {most}")
 
     @property
     def id(self) -> str:
@@ -90,11 +90,15 @@ class Plan:
             value = getattr(self, field.name)
             if field.name == "seed" or value != field.default:
                 flag = {"time_limit_s": "time-limit"}.get(field.name, field.name)
-                words.append(f"--{flag}={value:g}" if isinstance(value, float) else f"--{flag}={value}")
+                words.append(f"--{flag}={_text(value)}")
         return shlex.join(words)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"nemeses": list(self.nemeses)}
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def known(what: str, name: str, registry: dict[str, Any]) -> None:

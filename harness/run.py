@@ -118,7 +118,7 @@ def _judge(directory: RunDirectory, crash: str | None) -> list[Verdict]:
 def _describe(crash: BaseException | None) -> str | None:
     while isinstance(crash, BaseExceptionGroup):
         crash = crash.exceptions[0]
-    return None if crash is None else f"{type(crash).__name__}: {crash}"
+    return None if crash is None else f"{type(crash).__name__}: {crash}".removesuffix(": ")
 
 
 class _Run:
@@ -214,7 +214,9 @@ class _Run:
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for ended in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(ended, Exception):  # nobody watched since, and nobody may think otherwise
+                    raise ended
 
     async def _show_often(self) -> None:
         while True:
@@ -227,11 +229,21 @@ class _Run:
             await cluster.save_logs(self.directory.path / "nodes")
         finally:
             await cluster.stop()
-            self.facts |= {"starts": dict(cluster.starts), "exits": list(cluster.exits)}
+            self.facts |= {
+                "starts": dict(cluster.starts),
+                "exits": list(cluster.exits),
+                "events": {node: self._event_counts(node) for node in cluster.nodes},
+            }
+
+    def _event_counts(self, node: str) -> list[int]:
+        """How many events each boot of the node had written when they were collected."""
+        files = sorted((self.directory.path / "nodes" / node).glob("events-*.jsonl"))
+        return [file.read_bytes().count(b"\n") for file in files]
 
     def save(self, crash: BaseException | None) -> None:
         """Writes everything but the verdicts."""
         self.facts["errors"] = list(self._harm.errors) if self._harm is not None else []
+        self.facts["left_out"] = list(self._harm.left_out) if self._harm is not None else []
         self.facts["loop_lag_ns"] = self._watch.loop_lag_ns if self._watch is not None else 0
         self.facts["loop_lagged"] = self.facts["loop_lag_ns"] > LOOP_LAG_FLAG_NS
         self.directory.write_history(self.recorder.ops)

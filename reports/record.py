@@ -168,10 +168,14 @@ def load(path: Path) -> Run:
 
 def _read_meta(path: Path) -> dict[str, Any]:
     if not path.is_dir():
-        raise RecordError(f"{path}: no such directory; expected a run directory, such as reports/runs/latest")
+        found = "not a directory" if path.exists() else "no such directory"
+        raise RecordError(f"{path}: {found}; expected a run directory, such as reports/runs/latest")
     if not (path / "run.json").exists():
         raise RecordError(f"{path}: not a run directory: it has no run.json")
-    return _read_object(path / "run.json")
+    meta = _read_object(path / "run.json")
+    if not isinstance(meta.get("facts", {}), dict):
+        raise RecordError(f"{path / 'run.json'}: facts is {meta['facts']!r}; expected an object")
+    return meta
 
 
 def _read_history(path: Path) -> list[Op]:

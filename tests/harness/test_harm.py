@@ -121,3 +121,4 @@ def test_a_fault_that_could_only_begin_after_the_time_is_left_out(monkeypatch: p
     work, _ = harm(monkeypatch, nemesis, steps((0, "inject"), (0, "heal"), (1, "inject"), (1, "heal")))
     asyncio.run(work.run())
     assert nemesis.asked == [("inject", 0), ("heal", 0)]
+    assert work.left_out == [1]

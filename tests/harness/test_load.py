@@ -99,6 +99,9 @@ def test_a_bug_of_ours_leaves_no_operation_without_an_end(monkeypatch: pytest.Mo
 def test_slots_mix_places_pins_and_retries() -> None:
     slots = [Slot.of(number, Place()) for number in range(12)]
     assert [slot.site for slot in slots[:3]] == ["client-aws", "client-gcp", "client-azure"]
-    assert [slot.pinned for slot in slots] == ["cp-aws-1", "cp-gcp-1", "cp-azure-1", None, None, None] * 2
-    assert [slot.retry for slot in slots] == [True] * 6 + [False] * 6
-    assert [slot.reads_only for slot in slots] == [False] * 6 + [True] * 3 + [False] * 3
+    assert [slot.retry for slot in slots] == [True, False] * 6
+    assert [slot.pinned is not None for slot in slots] == [False, False, True, True] * 3
+    assert all(slot.pinned in (None, slot.site.replace("client", "cp") + "-1") for slot in slots)
+    behaviours = {(slot.site, slot.pinned is not None, slot.retry) for slot in slots}
+    assert len(behaviours) == 12  # three sites, pinned or not, retrying or not
+    assert [slot.reads_only for slot in slots] == [False, False, False, True] * 3

@@ -3,6 +3,7 @@
 Nothing is run here: `--collect-only` shows what would be.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,10 +26,16 @@ class CommandLine:
 
     def __call__(self, *args: str, **variables: str) -> Says:
         with self._monkeypatch.context() as patch:
+            _forget_options(patch)
             for name, value in variables.items():
                 patch.setenv(name, value)
             done = self._pytester.runpytest_inprocess("--collect-only", "-q", "-p", "no:cacheprovider", *args)
         return int(done.ret), done.stdout.str() + done.stderr.str()
+
+
+def _forget_options(patch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("CROSSWIND_")]:
+        patch.delenv(name)
 
 
 @pytest.fixture
@@ -96,7 +103,10 @@ def test_plain_pytest_leaves_the_runs_out_and_their_file_brings_them_in(pytest_s
     assert len(runs(text)) == 9
 
 
-def test_the_default_seed_is_drawn_once_for_all_of_xdists_processes(pytester: pytest.Pytester) -> None:
+def test_the_default_seed_is_drawn_once_for_all_of_xdists_processes(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _forget_options(monkeypatch)
     pytester.makeconftest('pytest_plugins = ["harness.plugin"]\n')
     pytester.makepyfile(
         """
