@@ -1,7 +1,7 @@
 """Elections: at most one leader a term, at most one vote a term and node (Raft, §5.2).
 
 Every node testifies for itself: leaders are taken from each node's own event log and from its answers to
-Status.
+Status. Neither does without the other.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from checkers import events
+from checkers.answers import answers
 from checkers.history import History
 from checkers.verdict import Anomaly, Verdict, conclude
 from checkers.words import listed, name_event
@@ -26,13 +27,15 @@ def single_leader(history: History) -> Verdict:
             anomalies.append(_two_leaders(term, claims))
     if not gaps:  # a vote that nobody wrote down proves nothing where events are missing
         anomalies += _unelected(history, leaders)
-    elected = sum(len(claims) for claims in leaders.values())
+    vacuous = [] if leaders else ["no node ever led"]
+    if not history.observations:
+        vacuous.append("no node ever answered Status, so who claimed to lead when asked is not known")
     return conclude(
         SINGLE_LEADER,
         f"{len(leaders)} terms had a leader, none had two",
         anomalies=anomalies,
         unknown=gaps,
-        vacuous=[] if elected else ["no node ever led"],
+        vacuous=vacuous,
         evidence={
             "terms_led": len(leaders),
             "last_term_led": max(leaders, default=0),
@@ -83,8 +86,8 @@ def _leaders(history: History) -> dict[int, dict[str, dict[str, Any]]]:
         for event in events.stream(history, node):
             if event["event"] == "role" and event["role"] == "leader":
                 claims.setdefault(event["term"], {}).setdefault(node, event)
-    for seen in history.observations:
-        if seen.get("role") == "leader":
+    for seen in answers(history):
+        if seen["role"] == "leader":
             claims.setdefault(seen["term"], {}).setdefault(seen["node"], seen)
     return claims
 

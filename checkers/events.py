@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from checkers.answers import answers
 from checkers.history import History, HistoryError
 
 Event = dict[str, Any]
@@ -101,23 +102,36 @@ def timeline(history: History) -> list[Event]:
 
 
 def gaps(history: History) -> list[str]:
-    """What is missing from the event logs, a sentence each. No checker says yes over a gap."""
-    starts = history.facts.get("starts")
+    """What is missing from the event logs, a sentence each. No checker says yes over a gap, and none says no
+    for what may only be missing."""
+    starts, counted = history.facts.get("starts"), history.facts.get("events")
     if starts is None:
         return [
             "the run did not record how often each node was started, so a missing event log cannot be noticed"
         ]
+    if counted is None:
+        return [
+            "the run did not record how many events each node left, so the loss of the last cannot be noticed"
+        ]
     found = []
     for node in nodes(history):
-        boots = history.events.get(node, [])
+        boots, lengths = history.events.get(node, []), counted.get(node, [])
         if len(boots) != starts.get(node, 0):
             found.append(f"{node} was started {starts.get(node, 0)} times and left {len(boots)} event logs")
+        if len(boots) != len(lengths):
+            found.append(f"{node} has {len(boots)} event logs, but the run collected {len(lengths)}")
         for number, boot in enumerate(boots, 1):
-            found += _gaps_in_boot(f"{node}'s event log of boot {number}", number, boot)
-    return found
+            length = lengths[number - 1] if number <= len(lengths) else 0
+            found += _gaps_in_boot(_name(node, number), number, boot, length)
+    return [*found, *_unwritten(history)]
 
 
-def _gaps_in_boot(name: str, number: int, boot: list[Event]) -> Iterator[str]:
+def _name(node: str, boot: int) -> str:
+    return f"{node}'s event log of boot {boot}"
+
+
+def _gaps_in_boot(name: str, number: int, boot: list[Event], length: int) -> Iterator[str]:
+    """length: how many events there were when the log was collected."""
     if not boot:
         yield f"{name} is empty"
         return
@@ -129,3 +143,30 @@ def _gaps_in_boot(name: str, number: int, boot: list[Event]) -> Iterator[str]:
         if event["seq"] != expected:
             yield f"{name} lacks event {expected}: event {event['seq']} stands in its place"
             return
+    if len(boot) < length:
+        yield f"{name} ends after {len(boot)} of {length} events"
+
+
+def _unwritten(history: History) -> Iterator[str]:
+    """Boots that answered Status with more than their event logs show. A node answers only what it has
+    written down, so what is not there has been lost since."""
+    written = {
+        (node, number): _last_applied(boot)
+        for node in nodes(history)
+        for number, boot in enumerate(history.events.get(node, ()), 1)
+    }
+    said: dict[tuple[str, int], int] = {}
+    for answer in answers(history):
+        key = answer["node"], answer["boot"]
+        said[key] = max(said.get(key, 0), answer["applied_index"])
+    for (node, boot), index in said.items():
+        if index > (known := written.get((node, boot), 0)):
+            yield (
+                f"{_name(node, boot)} ends with index {known} applied, but the node had answered Status with"
+                f" {index}"
+            )
+
+
+def _last_applied(boot: list[Event]) -> int:
+    base = boot[0].get("base_index", 0) if boot else 0
+    return next((event["index"] for event in reversed(boot) if event["event"] == "apply"), base)

@@ -92,10 +92,11 @@ class History:
     observations: what nodes answered to Status, in order of time: time_ns, node, boot, term, role, leader,
                   commit_index, applied_index, last_log_index
     worker_states: what the leader said of the workers, in order of time: time_ns, node, workers: {id: status}
-    lag:          the host's lag as a separate process measured it: (time_ns, lag_ns), the time when it woke
-                  and how late that was, where over 5 ms
+    lag:          the host's lag as a separate process measured it: (time_ns, lag_ns), the end of a delay and
+                  how long it was, where over 5 ms; delays of a processor and of a disk may overlap
     facts:        of the run itself: "nodes" (control-plane), "workers", "nemeses" (names of those planned),
-                  "starts" ({node: boots the harness started}), "phases" ({name: time_ns}: "start", "load",
+                  "starts" ({node: boots the harness started}), "events" ({node: [how many events each boot
+                  had left when they were collected]}), "phases" ({name: time_ns}: "start", "load",
                   "heal", "recovered", "final", "end"), "final_reads" ({"wanted", "answered"}), "exits"
                   (unexpected ends of processes: node, time_ns, code)
     """

@@ -63,7 +63,9 @@ class _Logs:
                 commit_index = applied_index = event["base_index"]
             elif kind == "append":
                 for index, term, _, digest in event["entries"]:
-                    self._take_entry(index, term, digest, log.term(index - 1), event)
+                    # A missing event may have put another entry there.
+                    before = log.term(index - 1) if self.complete else None
+                    self._take_entry(index, term, digest, before, event)
             elif kind == "commit":
                 commit_index = max(commit_index, event["index"])
             elif kind == "apply":

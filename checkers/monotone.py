@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from checkers import events
+from checkers.answers import answers
 from checkers.history import History
 from checkers.node_log import NodeLog
 from checkers.verdict import Anomaly, Verdict, conclude
@@ -18,8 +19,9 @@ Event = dict[str, Any]
 def monotone(history: History) -> Verdict:
     anomalies: list[Anomaly] = []
     checked = restarts = 0
+    gaps = events.gaps(history)
     for node in events.nodes(history):
-        record = _Node()
+        record = _Node(complete=not gaps)
         for event in events.stream(history, node):
             checked += 1
             record.take(event)
@@ -31,16 +33,18 @@ def monotone(history: History) -> Verdict:
         f"{checked} events and {restarts} restarts: no term, vote, commit index or durable entry was ever"
         " taken back",
         anomalies=anomalies,
-        unknown=events.gaps(history),
+        unknown=gaps,
         vacuous=[] if checked else ["no node left an event"],
         evidence={"events": checked, "restarts": restarts, "observations": len(history.observations)},
     )
 
 
 class _Node:
-    """One node's promises so far: `term` and `voted_for` are on its disk, as is `log`."""
+    """One node's promises so far: `term` and `voted_for` are on its disk, as is `log`. complete: no event is
+    missing."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, complete: bool) -> None:
+        self._complete = complete
         self.anomalies: list[Anomaly] = []
         self._term = 0
         self._voted_for: str | None = None
@@ -72,8 +76,8 @@ class _Node:
         last_index, lost = event["last_index"], self._log.last_index - event["last_index"]
         # Shorter *and* the same at its end: nothing was written over what is gone. (A log that ends in
         # another entry may have been truncated and overwritten just before the kill, with the event
-        # unwritten.)
-        if lost > 0 and self._log.term(last_index) == event["last_term"]:
+        # unwritten.) A missing event may be the truncation that took it.
+        if self._complete and lost > 0 and self._log.term(last_index) == event["last_term"]:
             message = (
                 f"{name_event(event)} came back with a log up to index {last_index}, but it had made entries"
                 f" durable up to index {self._log.last_index}; {lost} are lost"
@@ -95,6 +99,8 @@ class _Node:
 
     def _take_commit(self, event: Event) -> None:
         before = self._commit
+        if before is not None and before["boot"] != event["boot"]:
+            before = None  # the event of the boot is missing
         if before is not None and event["index"] < before["index"]:
             message = (
                 f"{name_event(event)} took its commit index back from {before['index']} to {event['index']}"
@@ -116,7 +122,7 @@ def _fallen_answers(history: History) -> list[Anomaly]:
     """Within one boot only: a term that was answered need not have been durable yet."""
     anomalies = []
     last: dict[tuple[str, int], Event] = {}
-    for seen in history.observations:
+    for seen in answers(history):
         before = last.get((seen["node"], seen["boot"]))
         last[seen["node"], seen["boot"]] = seen
         for kind, name in (("term-fell", "term"), ("commit-fell", "commit_index")):

@@ -32,20 +32,28 @@ def recovery(history: History) -> Verdict:
     followers = _Followers(history)
     gaps = events.gaps(history)
     unknown = [*gaps, *leaders.unknown, *followers.unknown]
+    summary = (
+        f"a leader within {seconds(leaders.slowest_ns)} of each of {leaders.judged} moments that call for one"
+    )
+    vacuous = [] if leaders.judged else ["nothing that calls for a new leader happened"]
+    if followers.followed:
+        slowest_ms = followers.slowest_ns / 1e6
+        summary += f", and {followers.followed} commands on all followers within {slowest_ms:.0f} ms"
+    elif len(events.nodes(history)) > 1:
+        vacuous.append("no command was applied in calm, so whether followers keep up is not known")
     return conclude(
         NAME,
-        f"a leader within {seconds(leaders.slowest_ns)} of each of {leaders.judged} moments that call for"
-        " one, and"
-        f" {followers.judged} commands on all followers within {followers.slowest_ns / 1e6:.0f} ms",
-        anomalies=leaders.anomalies + ([] if gaps else followers.anomalies),
+        summary,
+        # The sign of a leader, or the apply, may be what is missing.
+        anomalies=[] if gaps else leaders.anomalies + followers.anomalies,
         unknown=unknown,
-        vacuous=[] if leaders.judged else ["nothing that calls for a new leader happened"],
+        vacuous=vacuous,
         evidence={
             "host_too_slow": only_too_slow(unknown),
             "moments_judged": leaders.judged,
             "moments_overtaken": leaders.overtaken,
             "slowest_leader_ms": round(leaders.slowest_ns / 1e6, 1),
-            "commands_followed": followers.judged,
+            "commands_followed": followers.followed,
             "slowest_follower_ms": round(followers.slowest_ns / 1e6, 1),
         },
     )
@@ -173,20 +181,21 @@ class _Signs:
 
 
 class _Followers:
-    """Commands applied by the leader while no fault was in force, and when the others applied them."""
+    """Commands applied by the leader while no fault was in force, and when the others applied them. followed:
+    those that every follower applied in time."""
 
     def __init__(self, history: History) -> None:
         self._history = history
         self._end_ns = history.facts["phases"]["end"]
         self.anomalies: list[Anomaly] = []
         self.unknown: list[str] = []
-        self.judged = self.slowest_ns = 0
+        self.followed = self.slowest_ns = 0
         applied = self._applied_at()
         self._calm = [(_caught_up(applied, start), end) for start, end in _calm(history)]
         for event in self._led():
-            for node in events.nodes(history):
-                if node != event["node"]:
-                    self._judge(event, node, applied[node])
+            others = [node for node in events.nodes(history) if node != event["node"]]
+            in_time = [self._judge(event, node, applied[node]) for node in others]
+            self.followed += bool(others) and all(in_time)
 
     def _led(self) -> list[Event]:
         """The first apply of each command by a node that led, in calm, and not too close to the end."""
@@ -216,14 +225,14 @@ class _Followers:
             for node in events.nodes(self._history)
         }
 
-    def _judge(self, event: Event, node: str, applied: dict[int, int]) -> None:
+    def _judge(self, event: Event, node: str, applied: dict[int, int]) -> bool:
+        """Whether the node applied in time what the leader did."""
         at_ns = event["time_ns"]
         done_ns = applied.get(event["index"])
         until_ns = done_ns if done_ns is not None else self._end_ns
         met = judge(self._history.lag, at_ns, until_ns, FOLLOWER_BOUND_NS)
         took_ms = (until_ns - at_ns) / 1e6
         if met is Met.IN_TIME:
-            self.judged += 1
             self.slowest_ns = max(self.slowest_ns, until_ns - at_ns)
         elif met is Met.HOST_TOO_SLOW:
             self.unknown.append(f"{TOO_SLOW}: index {event['index']} reached {node} after {took_ms:.0f} ms")
@@ -235,6 +244,7 @@ class _Followers:
                 f" at most {FOLLOWER_BOUND_NS // 1_000_000} ms"
             )
             self.anomalies.append(Anomaly("slow-follower", message, (), (event,), at_ns))
+        return met is Met.IN_TIME
 
 
 def _calm(history: History) -> list[tuple[int, int]]:

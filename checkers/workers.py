@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import takewhile
 
+from checkers.answers import worker_states
 from checkers.history import FaultWindow, History
 from checkers.host import TOO_SLOW, Met, judge, only_too_slow
 from checkers.verdict import Anomaly, Verdict, conclude
@@ -22,7 +23,7 @@ ONLINE = "online"
 
 def workers(history: History) -> Verdict:
     names = list(history.facts.get("workers") or ())
-    states = list(history.worker_states)
+    states = worker_states(history)
     if not names:
         return conclude(NAME, "", vacuous=["the run had no workers"])
     if not states:

@@ -32,6 +32,9 @@ RECOVERY_DEADLINE_S = 20.0
 WORKERS_DEADLINE_S = 20.0
 FINAL_READS_DEADLINE_S = 20.0
 SETTLE_DEADLINE_S = 10.0
+CALM_COMMANDS = 3
+# A follower is given 500 ms to apply a command: one that is younger when the run ends cannot be judged.
+CALM_S = 0.6
 LOOP_LAG_FLAG_NS = 20_000_000
 
 
@@ -192,15 +195,19 @@ class _Run:
             await self._calm(load_)
 
     async def _calm(self, load_: Load) -> None:
-        """Nothing is broken any more: one more command, and everything that was written is read once more."""
+        """Nothing is broken any more: some commands, with time to see every follower apply them; and
+        everything that was ever written to is read once more."""
         assert self._watch is not None
         await self._until(self._workers_online, WORKERS_DEADLINE_S)
         self._phase("recovered")
-        await load_.command(RECOVERY_DEADLINE_S)
+        for _ in range(CALM_COMMANDS):
+            await load_.command(RECOVERY_DEADLINE_S)
+        calm_until = time.monotonic() + CALM_S
         self._phase("final")
         wanted, answered = await load_.final_reads(FINAL_READS_DEADLINE_S)
         self.facts["final_reads"] = {"wanted": wanted, "answered": answered}
         await self._until(self._settled, SETTLE_DEADLINE_S)
+        await asyncio.sleep(max(0.0, calm_until - time.monotonic()))
         await self._watch.ask_for_workers()
 
     @contextlib.asynccontextmanager
@@ -269,8 +276,10 @@ class _Run:
         return condition()
 
     def _workers_online(self) -> bool:
+        """As said since this phase began: what was said before may be long past."""
+        since_ns = max(self.facts["phases"].values())
         states = self._watch.worker_states if self._watch is not None else []
-        if not states:
+        if not states or states[-1]["time_ns"] < since_ns:
             return not self.facts["workers"]
         online = states[-1]["workers"]
         return all(online.get(worker) == "online" for worker in self.facts["workers"])

@@ -120,6 +120,16 @@ def test_a_correct_system_passes_and_leaves_a_whole_record(project: Project) -> 
 
 
 @needs_proc
+@pytest.mark.parametrize("flags", [("--nodes=1", "--nemesis=kill"), ("--nodes=5", "--nemesis=partition")])
+def test_clusters_of_one_and_of_five(flags: tuple[str, ...], project: Project) -> None:
+    harness = project.start("--workload=register", "--seed=3", "--time-limit=5", *flags)
+    output, _ = harness.communicate(timeout=120)
+    assert harness.returncode == 0, output
+    results = json.loads((project.latest / "results.json").read_text())
+    assert results["valid"] == "yes"
+
+
+@needs_proc
 def test_a_planted_bug_fails_the_run_and_says_how_to_see_it_again(project: Project) -> None:
     """The nodes acknowledge before they have synced. Every node is killed at least once, so some
     acknowledged entry is gone."""

@@ -159,8 +159,21 @@ def logs(**boots: Sequence[Sequence[Event]]) -> dict[str, list[list[Event]]]:
 def history(
     operations: Sequence[Op] = (), events: dict[str, list[list[Event]]] | None = None, **more: Any
 ) -> History:
-    """A history whose facts say that every event log is there."""
+    """A history whose facts say that every event log is there. Each node answered once, at its boot."""
     events = events or {}
     starts = {node: len(boots) for node, boots in events.items()}
-    facts = {"nodes": list(events), "starts": starts, "exits": []}
+    facts = {"nodes": list(events), "starts": starts, "events": counted(events), "exits": []}
+    more.setdefault("observations", [answer(0, node) for node in events])
     return History(ops=operations, events=events, facts=facts | more.pop("facts", {}), **more)
+
+
+def counted(events: dict[str, list[list[Event]]]) -> dict[str, list[int]]:
+    """How many events each boot left, as the harness counts them."""
+    return {node: [len(boot) for boot in boots] for node, boots in events.items()}
+
+
+def answer(time_ns: int, node: str, **more: Any) -> Event:
+    """What a node that has just booted for the first time answers to Status, but for what is given."""
+    state = {"boot": 1, "term": 0, "role": "follower", "leader": None}
+    indices = {"commit_index": 0, "applied_index": 0, "last_log_index": 0}
+    return {"time_ns": time_ns, "node": node, **state, **indices, **more}

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from checkers.history import History, Op, OpType
-from tests.checkers.build import digest
+from tests.checkers.build import counted, digest
 
 Event = dict[str, Any]
 NODES = ("n1", "n2", "n3")
@@ -96,12 +96,13 @@ class Model:
             self.heal(name)
         self.settle()
         self.phase("recovered")
-        for _ in range(3):
+        for _ in range(10):
             self.work()
         self.phase("final")
         for key in sorted({**self.lists, **self.registers}):
             self.serve(self.invoke("read", [key, None]))
         self.observe()
+        self.now_ns += 1_000_000_000  # longer than followers may take
         self.phase("end")
         return self
 
@@ -111,6 +112,7 @@ class Model:
             "workers": list(WORKERS),
             "nemeses": ["partition", "kill"],
             "starts": {name: len(node.boots) for name, node in self.nodes.items()},
+            "events": counted({name: node.boots for name, node in self.nodes.items()}),
             "phases": self.phases,
             "exits": [],
         }

@@ -10,7 +10,7 @@ import pytest
 
 from checkers.events import gaps, load_events
 from checkers.history import HistoryError
-from tests.checkers.build import Event, boot, history, logs, term, vote
+from tests.checkers.build import Event, answer, appended, applied, boot, committed, history, logs, term, vote
 
 TWO_BOOTS = logs(n1=[[boot(), term(1), vote(1, "n1")], [boot(term=1, voted_for="n1")]])
 
@@ -78,8 +78,8 @@ def test_complete_logs_have_no_gap() -> None:
 
 
 def test_every_gap_is_named() -> None:
-    def of(events: dict[str, list[list[Event]]], **facts: Any) -> str:
-        return "; ".join(gaps(history(events=events, facts=facts)))
+    def of(left: dict[str, list[list[Event]]], **facts: Any) -> str:
+        return "; ".join(gaps(history(events=left, facts=facts)))
 
     first, second = TWO_BOOTS["n1"]
     assert "started 3 times and left 2 event logs" in of(TWO_BOOTS, starts={"n1": 3})
@@ -89,3 +89,31 @@ def test_every_gap_is_named() -> None:
     assert "boot 2 is empty" in of({"n1": [first, []]})
     assert "boot 1 is missing" in of({"n1": [second]})
     assert "did not record how often" in of(TWO_BOOTS, starts=None)
+    assert "did not record how many events" in of(TWO_BOOTS, events=None)
+    assert "boot 1 ends after 3 of 4 events" in of(TWO_BOOTS, events={"n1": [4, 1]})
+    assert "n1 has 2 event logs, but the run collected 1" in of(TWO_BOOTS, events={"n1": [3]})
+
+
+def test_a_line_without_its_end_is_more_than_was_counted_and_no_gap() -> None:
+    assert gaps(history(events=TWO_BOOTS, facts={"events": {"n1": [2, 1]}})) == []
+
+
+def test_an_answer_beyond_the_event_log_of_its_boot_is_a_gap() -> None:
+    first = [
+        boot(),
+        appended((1, 1, "a"), (2, 1, "b")),
+        committed(2, 1),
+        applied(1, 1, "a"),
+        applied(2, 1, "b"),
+    ]
+    events = logs(n1=[first, [boot(1, last_index=2, last_term=1)]])
+
+    def of(*answers: Event) -> list[str]:
+        return gaps(history(events=events, observations=answers))
+
+    assert of(answer(1, "n1", applied_index=2), answer(2, "n1", boot=2)) == []
+    ends = "n1's event log of boot 2 ends with index 0 applied, but the node had answered Status with 1"
+    assert of(answer(1, "n1", boot=2, applied_index=1)) == [ends]
+    (found,) = of(answer(1, "n1", applied_index=9), answer(2, "n1", applied_index=3))
+    assert found.endswith("boot 1 ends with index 2 applied, but the node had answered Status with 9")
+    assert "boot 3 ends with index 0 applied" in of(answer(1, "n1", boot=3, applied_index=1))[0]

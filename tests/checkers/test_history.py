@@ -13,7 +13,7 @@ from checkers import CHECKERS
 from checkers.columns import read_columns, write_columns
 from checkers.history import History, HistoryError, Op, in_order
 from checkers.jsonl import read_ops, write_ops
-from tests.checkers.build import MS, append, fault, history, ops, read
+from tests.checkers.build import MS, answer, append, boot, fault, history, logs, ops, read
 
 
 def op(index: int, time_ns: int, process: Any, kind: Any, f: str = "append", **more: Any) -> Op:
@@ -199,6 +199,29 @@ def test_a_column_of_another_length_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(HistoryError, match=r"witness\.bin: 2399 bytes; expected 2400"):
         read_columns(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["node", "boot", "term", "role", "commit_index", "applied_index"])
+def test_an_answer_that_lacks_something_is_named(name: str) -> None:
+    lacking = {key: value for key, value in answer(2, "n1").items() if key != name}
+    for checker in ("single-leader", "monotone", "leader-completeness"):
+        with pytest.raises(HistoryError) as refused:
+            CHECKERS[checker](history(events=logs(n1=[[boot()]]), observations=[answer(1, "n1"), lacking]))
+        complaint = f"observations.jsonl:2: an answer whose {name} is missing or of another type"
+        assert str(refused.value).startswith(complaint)
+        assert "\n" not in str(refused.value)
+
+
+def test_a_state_of_the_workers_that_lacks_something_is_named() -> None:
+    for lacking in (
+        {"time_ns": 1, "node": "n1"},
+        {"time_ns": 1, "workers": {}},
+        {"node": "n1", "workers": {}},
+    ):
+        with pytest.raises(HistoryError, match=r"^worker_states\.jsonl:1: an answer whose \w+ is missing"):
+            CHECKERS["workers"](history(facts={"workers": ["w1"]}, worker_states=[lacking]))
+    with pytest.raises(HistoryError, match="expected a JSON object"):
+        CHECKERS["workers"](history(facts={"workers": ["w1"]}, worker_states=[3]))
 
 
 def test_an_empty_history_is_never_yes() -> None:

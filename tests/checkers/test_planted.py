@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from random import Random
@@ -16,7 +16,7 @@ import pytest
 from checkers import CHECKERS, RUN_CHECKERS
 from checkers.history import Call, History, Op
 from checkers.verdict import Validity
-from tests.checkers.build import digest
+from tests.checkers.build import counted, digest
 from tests.checkers.model import NODES, correct
 
 Event = dict[str, Any]
@@ -437,6 +437,7 @@ def test_a_planted_violation_is_found(corrupt: Corruption, checker: str, kind: s
             if not corrupt(history, Random(seed)):
                 continue
             planted += 1
+            history.facts["events"] = counted(history.events)  # so the nodes have written it
             verdict = CHECKERS[checker](history)
             kinds = {
                 anomaly.kind.partition("-")[0] + "-*" if kind.endswith("*") else anomaly.kind
@@ -448,7 +449,10 @@ def test_a_planted_violation_is_found(corrupt: Corruption, checker: str, kind: s
     assert planted >= 3
 
 
-@pytest.mark.parametrize("name", [*RAFT, "committed-log", "at-most-once", "recovery"])
+OF_EVENTS = (*RAFT, "committed-log", "at-most-once", "recovery")
+
+
+@pytest.mark.parametrize("name", OF_EVENTS)
 def test_no_checker_of_events_says_yes_over_a_gap(name: str) -> None:
     def lose_event(history: History) -> None:
         del history.events["n2"][0][5]
@@ -462,11 +466,69 @@ def test_no_checker_of_events_says_yes_over_a_gap(name: str) -> None:
     def lose_node(history: History) -> None:
         del history.events["n1"]
 
-    def lose_count(history: History) -> None:
+    def lose_starts(history: History) -> None:
         del history.facts["starts"]
 
-    for lose in (lose_event, lose_first, lose_boot, lose_node, lose_count):
+    def lose_count(history: History) -> None:
+        del history.facts["events"]
+
+    for lose in (lose_event, lose_first, lose_boot, lose_node, lose_starts, lose_count):
         history = run(3, "append")
         lose(history)
         verdict = CHECKERS[name](history)
         assert verdict.valid is Validity.UNKNOWN, (lose.__name__, verdict)
+
+
+def lose_tail(history: History, nodes: Sequence[str], share: float) -> None:
+    """Takes this share of the last boot's events from the end of the nodes' logs, one event at least."""
+    for node in nodes:
+        log = history.events[node][-1]
+        del log[-max(1, int(share * len(log))) :]
+
+
+SHARES = (0.0, 0.01, 0.1, 0.3, 0.6, 0.9)
+
+
+@pytest.mark.parametrize("name", OF_EVENTS)
+@pytest.mark.parametrize("nodes", [("n1",), ("n2",), NODES])
+def test_a_lost_end_is_a_gap_however_long_it_is(name: str, nodes: tuple[str, ...]) -> None:
+    """And whoever lost it: nothing that is only missing is held against the nodes."""
+    for seed in range(3):
+        for share in SHARES:
+            history = run(seed, "append")
+            lose_tail(history, nodes, share)
+            verdict = CHECKERS[name](history)
+            assert verdict.valid is Validity.UNKNOWN, (seed, share, verdict)
+
+
+@pytest.mark.parametrize("name", OF_EVENTS)
+def test_an_end_lost_before_it_was_counted_shows_in_what_the_node_had_answered(name: str) -> None:
+    for seed in range(3):
+        for share in SHARES:
+            history = run(seed, "append")
+            lose_tail(history, NODES, share)
+            history.facts["events"] = counted(history.events)
+            verdict = CHECKERS[name](history)
+            assert verdict.valid is Validity.UNKNOWN, (seed, share, verdict)
+            assert "had answered Status with" in str(verdict.evidence["reasons"])
+
+
+def test_what_present_events_contradict_is_a_no_over_a_gap_too() -> None:
+    for corrupt, checker in (
+        (second_leader, "single-leader"),
+        (second_vote, "one-vote"),
+        (other_apply, "log-matching"),
+        (other_apply, "committed-log"),
+        (commit_taken_back, "monotone"),
+    ):
+        history = run(3, "append")
+        assert corrupt(history, Random(3))
+        del history.facts["events"]
+        assert CHECKERS[checker](history).valid is Validity.NO, checker
+
+
+def test_every_checker_is_registered_under_the_name_of_its_verdicts() -> None:
+    for workload in OF_WORKLOAD:
+        for history in (History(), run(3, workload)):
+            said = [check(history).checker for check in CHECKERS.values()]
+            assert said == list(CHECKERS)

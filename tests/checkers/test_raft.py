@@ -6,11 +6,13 @@ from checkers import CHECKERS
 from checkers.history import History
 from checkers.verdict import Validity, Verdict
 from tests.checkers.build import (
+    answer,
     appended,
     applied,
     at,
     boot,
     committed,
+    counted,
     history,
     logs,
     role,
@@ -61,6 +63,12 @@ def test_two_leaders_of_one_term_are_named_with_their_events() -> None:
     assert [event["node"] for event in verdict.anomalies[0].events] == ["n1", "n3"]
 
 
+def test_a_single_leader_takes_answers_as_well_as_events() -> None:
+    verdict = judged("single-leader", history(events=GOOD, observations=[]))
+    assert verdict.valid is Validity.VACUOUS
+    assert "no node ever answered Status" in verdict.summary
+
+
 def test_leaders_of_different_terms_are_fine() -> None:
     heir = [*LATE, term(2), vote(2, "n3"), role("leader", 2)]
     voter = [*FOLLOWED, term(2), vote(2, "n3")]
@@ -70,7 +78,7 @@ def test_leaders_of_different_terms_are_fine() -> None:
 
 
 def test_a_leader_is_one_too_where_only_its_answer_shows_it() -> None:
-    seen = {"time_ns": 9, "node": "n2", "boot": 1, "term": 1, "role": "leader", "commit_index": 0}
+    seen = answer(9, "n2", term=1, role="leader")
     verdict = judged("single-leader", history(events=GOOD, observations=[seen]))
     assert kinds(verdict)[0] == "two-leaders"
     assert "n2's own answer to Status" in verdict.summary
@@ -133,8 +141,7 @@ def test_the_commit_index_never_falls_within_a_boot_but_starts_anew_with_one() -
 
 def test_what_a_node_answers_never_falls_either() -> None:
     def seen(time_ns: int, commit_index: int, number: int = 1) -> dict[str, object]:
-        head = {"time_ns": time_ns, "node": "n1", "boot": number, "role": "follower"}
-        return head | {"term": 1, "commit_index": commit_index}
+        return answer(time_ns, "n1", boot=number, term=1, commit_index=commit_index)
 
     events = logs(n1=[[boot()], [boot()]])
     fell = history(events=events, observations=[seen(1, 5), seen(2, 4)])
@@ -252,6 +259,33 @@ def test_a_leader_need_not_hold_what_a_later_term_commits() -> None:
     voter = [boot(), at(5, term(2)), vote(2, "n1"), appended((1, 2, "a"))]
     found = history(events=logs(n1=[heir], n2=[voter], n3=[slow]))
     assert judged("leader-completeness", found).valid is Validity.YES
+
+
+def test_a_lost_truncation_or_boot_is_not_held_against_the_node() -> None:
+    """Over a gap, what looks taken back may have been given up by an event that is missing."""
+    before = [boot(), term(1), appended((1, 1, "a"), (2, 1, "b")), truncated(2), committed(1, 1)]
+    after = [boot(1, last_index=1, last_term=1), appended((1, 1, "a"), recovered=True), committed(1, 1)]
+    whole = logs(n1=[before, after])
+    assert judged("monotone", history(events=whole)).valid is Validity.YES
+    facts = {"events": counted(whole)}
+    cut = {"n1": [whole["n1"][0][:3], whole["n1"][1]]}
+    assert judged("monotone", history(events=cut, facts=facts)).valid is Validity.UNKNOWN
+    later = logs(n1=[[boot(), term(1), committed(5, 1)], [boot(1), committed(3, 1)]])
+    headless = {"n1": [later["n1"][0], later["n1"][1][1:]]}
+    assert judged("monotone", history(events=headless)).valid is Validity.UNKNOWN
+    # Index 2 was replaced by one of term 2 before index 3 came.
+    full = [
+        boot(),
+        appended((1, 1, "a"), (2, 1, "b")),
+        truncated(2),
+        appended((2, 2, "x")),
+        appended((3, 2, "c")),
+    ]
+    other = [boot(), appended((1, 1, "a"), (2, 2, "x"), (3, 2, "c")), committed(1, 2), applied(1, 1, "a")]
+    both = logs(n1=[full], n2=[other])
+    assert judged("log-matching", history(events=both)).valid is Validity.YES
+    torn = both | {"n1": [both["n1"][0][:2] + both["n1"][0][4:]]}
+    assert judged("log-matching", history(events=torn)).valid is Validity.UNKNOWN
 
 
 def test_an_unasked_exit_is_named() -> None:
