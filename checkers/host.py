@@ -37,9 +37,9 @@ def only_too_slow(unknown: Sequence[str]) -> bool:
 def judge(lag: Sequence[tuple[int, int]], start_ns: int, end_ns: int, bound_ns: int) -> Met:
     """Judges what began at start_ns, and happened at end_ns or had not happened by then.
 
-    The bound is extended by the lag inside its window, at most doubled; so no lag counts that came after twice
-    the bound. What took longer is late; where the lag was more than the bound could be extended by, it is the
-    host that was too slow."""
+    The bound is extended by the lag inside its window, at most doubled; so no lag counts that came after
+    twice the bound. What took longer is late; where the lag was more than the bound could be extended by, it
+    is the host that was too slow."""
     took_ns = end_ns - start_ns
     if took_ns <= bound_ns:
         return Met.IN_TIME

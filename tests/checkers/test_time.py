@@ -71,6 +71,11 @@ def test_a_bound_is_extended_by_lag_but_at_most_doubled_and_beyond_that_nobody_c
     assert met(900, 150) is Met.HOST_TOO_SLOW
 
 
+def test_lag_after_twice_the_bound_excuses_nothing() -> None:
+    assert judge([(3000, 2400)], 0, 3000, 500) is Met.LATE
+    assert judge([(1000, 900)], 0, 3000, 500) is Met.HOST_TOO_SLOW
+
+
 # Recovery: n1 leads and commits at these times, followed by n2 and n3 after some milliseconds
 
 
