@@ -17,6 +17,7 @@ from harness.run import Progress
 
 TERMINAL_INTERVAL_S = 1.0
 PLAIN_INTERVAL_S = 30.0
+BETWEEN = "  |  "
 CLEAR = "\r\x1b[2K"
 
 
@@ -87,12 +88,17 @@ class Board:
         while not self._closing.wait(interval_s):
             lines = [text for path in sorted(self._folder.glob("*.txt")) if (text := _read(path))]
             if lines and self._is_terminal:
-                width = shutil.get_terminal_size().columns - 1
-                self._stream.write(CLEAR + "  |  ".join(lines)[:width])
+                self._stream.write(CLEAR + abreast(lines, shutil.get_terminal_size().columns - 1))
                 self._shown = True
             elif lines:
                 self._stream.write("\n" + "\n".join(lines) + "\n")
             self._stream.flush()
+
+
+def abreast(lines: list[str], width: int) -> str:
+    """Several runs on one line, each with its share of the width."""
+    share = (width - len(BETWEEN) * (len(lines) - 1)) // len(lines)
+    return BETWEEN.join(line if len(line) <= share else line[: max(0, share - 1)] + "…" for line in lines)
 
 
 def _read(path: Path) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import harness.live
-from harness.live import CLEAR, Board, Publisher, describe
+from harness.live import CLEAR, Board, Publisher, abreast, describe
 from harness.plan import Plan
 from harness.recorder import Recorder
 from harness.run import Progress
@@ -91,3 +91,10 @@ def test_a_run_that_ended_is_not_shown_any_more(tmp_path: Path) -> None:
 
 def test_half_a_minute_lies_between_plain_lines() -> None:
     assert harness.live.PLAIN_INTERVAL_S == 30
+
+
+def test_several_runs_share_a_line() -> None:
+    assert abreast(["one", "two"], 80) == "one  |  two"
+    assert abreast(["a" * 90], 80) == "a" * 79 + "…"
+    shared = abreast(["a" * 90, "b" * 90], 80)
+    assert shared == "a" * 36 + "…  |  " + "b" * 36 + "…"
