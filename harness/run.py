@@ -151,7 +151,11 @@ class _Run:
         )
         with TemporaryDirectory(prefix="crosswind-") as scratch:
             cluster = CLUSTERS[self.plan.cluster](
-                self.plan.seed, nodes=self.plan.nodes, data_dir=Path(scratch), mutant=self.plan.mutant
+                self.plan.seed,
+                nodes=self.plan.nodes,
+                data_dir=Path(scratch),
+                scratch=True,
+                mutant=self.plan.mutant,
             )
             self.facts |= {
                 "nodes": list(cluster.nodes),

@@ -10,6 +10,8 @@ from nemesis.nemesis import Evidence, Facts, Link
 # Of the round trip that a delay should add, the share that must be measured. With both directions delayed it
 # is more than one direction alone can add, and less than what jitter and a noisy host take away.
 DELAY_SHARE = 0.7
+# A leader speaks every 150 ms and a candidate every 600 ms at the latest; the rest is for a noisy host.
+QUIET_MS = 1500
 
 
 def conclude(
@@ -52,10 +54,13 @@ def not_held(facts: Facts, links: Sequence[Link], may_be_quiet: Collection[Link]
     return [f"no byte was held back on {name(link)}" for link in silent if link not in may_be_quiet]
 
 
-def not_passed(facts: Facts, links: Iterable[Link]) -> list[str]:
-    """Links that should go on carrying messages, and on which none was seen."""
+def not_passing(facts: Facts, links: Iterable[Link]) -> list[str]:
+    """Links that should carry messages up to now, and on which none passed, or none for too long."""
+    quiet = {link: _fact(facts, name(link), "quiet_ms") for link in links}
     return [
-        f"no message passed on {name(link)}" for link in links if count(facts, link, "passed_messages") == 0
+        f"no message passed on {name(link)} in the last {quiet_ms} ms"
+        for link, quiet_ms in quiet.items()
+        if count(facts, link, "passed_messages") == 0 or quiet_ms is None or quiet_ms > QUIET_MS
     ]
 
 

@@ -64,7 +64,8 @@ class CanCut(Cluster, Protocol):
     async def cut(self, links: Sequence[Link], kind: CutKind) -> Facts:
         """Cuts each directed link; returns when traffic was seen to be held back, or after 2 s.
         Facts since the cut, for each link and for its reverse:
-        {"a->b": {"held_bytes": int, "passed_bytes": int, "passed_messages": int}}."""
+        {"a->b": {"held_bytes": int, "passed_bytes": int, "passed_messages": int, "quiet_ms": int}};
+        quiet_ms: how long ago the last message passed, or the cut began where none did."""
 
     async def mend(self, links: Sequence[Link]) -> Facts:
         """Mends them; the same facts, counted from the cut to now."""

@@ -13,7 +13,7 @@ from random import Random
 from typing import Literal
 
 from nemesis.bursts import PICK, Length, bursts, choose, draw_pick, steps
-from nemesis.evidence import conclude, count, name, never_injected, nobody, not_held, not_passed
+from nemesis.evidence import conclude, count, name, never_injected, nobody, not_held, not_passing
 from nemesis.in_force import in_force
 from nemesis.nemesis import CanCut, Choices, CutKind, Evidence, Facts, Link, Step
 from nemesis.targets import choose_nodes, drawn_pair, find_leader, links_among, links_of
@@ -77,7 +77,7 @@ class Partition:
         cut = replace(cut, silenced=force.watch())
         force.injected[step.number] = cut
         force.cut.extend(cut.links)
-        return _evidence(step, cut, await cluster.cut(cut.links, cut.kind))
+        return await _evidence(cluster, step, cut, await cluster.cut(cut.links, cut.kind))
 
     async def heal(self, cluster: CanCut, step: Step) -> Evidence:
         force = in_force(cluster)
@@ -87,7 +87,7 @@ class Partition:
         facts = await cluster.mend(cut.links)
         del force.injected[step.number]
         force.cut[:] = [link for link in force.cut if link not in cut.links]
-        return _evidence(step, cut, facts)
+        return await _evidence(cluster, step, cut, facts)
 
 
 async def _select(cluster: CanCut, step: Step) -> _Cut:
@@ -116,14 +116,13 @@ async def _without_leader(cluster: CanCut, links: Sequence[Link]) -> tuple[Link,
     return tuple(link for link in links if leader not in link)
 
 
-def _evidence(step: Step, cut: _Cut, facts: Facts) -> Evidence:
+async def _evidence(cluster: CanCut, step: Step, cut: _Cut, facts: Facts) -> Evidence:
     """Proven: bytes were held back on every link cut; where messages alone stop, the way back stays open."""
     silenced = cut.silenced()
     quiet = [link for link in cut.links if link in cut.may_be_quiet or link[0] in silenced]
     complaints = not_held(facts, cut.links, quiet)
     if cut.kind == "messages":
-        ways_back = [(dst, src) for src, dst in cut.links if (src, dst) not in cut.may_be_quiet]
-        complaints += not_passed(facts, [link for link in ways_back if link[0] not in silenced])
+        complaints += not_passing(facts, await _open_ways(cluster, cut, facts))
     held_bytes = sum(count(facts, link, "held_bytes") for link in cut.links)
     who = ", ".join(cut.nodes)
     if step.target.startswith("one-way-"):
@@ -131,3 +130,18 @@ def _evidence(step: Step, cut: _Cut, facts: Facts) -> Evidence:
     proof = f"{step.target} {who}: {held_bytes} bytes held back on {len(cut.links)} links"
     said = {"kind": cut.kind, "cut": [name(link) for link in cut.links], "links": facts}
     return conclude(cut.nodes, said, complaints, proof, cut.note)
+
+
+async def _open_ways(cluster: CanCut, cut: _Cut, facts: Facts) -> list[Link]:
+    """Links in the reverse of a cut of messages that must go on carrying some.
+
+    A node that is not heard still hears whoever leads by now, though not the other followers; one that does
+    not hear asks everyone for votes, again and again. Without another leader somebody asks for votes: of
+    all these ways the liveliest then.
+    """
+    silenced = cut.silenced()
+    ways = [(dst, src) for src, dst in cut.links if src not in silenced and dst not in silenced]
+    leader = await cluster.leader()
+    if ways and (leader is None or leader in cut.nodes):
+        return [min(ways, key=lambda way: count(facts, way, "quiet_ms"))]
+    return [way for way in ways if leader in way]

@@ -68,6 +68,11 @@ class Project:
                 continue
         return [line for line in found if line]
 
+    def left_in_tmp(self) -> list[str]:
+        """But for the locks of leased addresses, which stay, and the empty folder of the live line."""
+        stay = (f"crosswind-{os.getuid()}", "crosswind-live-")
+        return [path.name for path in (self.path / "tmp").iterdir() if not path.name.startswith(stay)]
+
     def nodes(self) -> int:
         return sum("system." in line and "supervisor" not in line for line in self.processes())
 
@@ -152,6 +157,7 @@ def test_an_interrupted_run_is_saved_and_leaves_nothing(project: Project) -> Non
     output, _ = harness.communicate(timeout=60)
     assert harness.returncode == 2, output
     assert str(project.meta()["status"]).startswith("crashed: KeyboardInterrupt")
+    assert project.left_in_tmp() == []
     assert (project.latest / "report.html").exists()
 
 
@@ -161,3 +167,4 @@ def test_a_killed_harness_leaves_nothing(project: Project) -> None:
     until(lambda: project.nodes() >= 7, 60, lambda: f"running: {project.processes()}")
     harness.kill()
     harness.communicate(timeout=60)
+    until(lambda: project.left_in_tmp() == [], 30, lambda: f"left behind: {project.left_in_tmp()}")

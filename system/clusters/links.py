@@ -18,6 +18,7 @@ import fcntl
 import socket
 import struct
 import termios
+import time
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
@@ -62,6 +63,7 @@ class Link:
         self.passed_messages = 0
         self.held_bytes = 0
         self.held_connections = 0
+        self._quiet_since_s = time.monotonic()
         self._rng = rng
         self._free_s = 0.0
 
@@ -86,15 +88,23 @@ class Link:
     def mark(self) -> None:
         """Evidence counts from here."""
         self.passed_bytes = self.passed_messages = self.held_bytes = self.held_connections = 0
+        self._quiet_since_s = time.monotonic()
+
+    def count_messages(self, messages: int) -> None:
+        """So many have just passed."""
+        if messages:
+            self.passed_messages += messages
+            self._quiet_since_s = time.monotonic()
 
     def facts(self) -> dict[str, Any]:
         """held_bytes: seen waiting at a cut. passed_bytes: written to the other end. passed_messages: DATA
-        frames begun among them. held_connections: connections that were opened while cut. All since
-        `mark`."""
+        frames begun among them. quiet_ms: how long ago the last of those passed, or `mark` where none
+        did. held_connections: connections that were opened while cut. All since `mark`."""
         return {
             "held_bytes": self.held_bytes + sum(flow.held_bytes() for flow in self.flows),
             "passed_bytes": self.passed_bytes,
             "passed_messages": self.passed_messages,
+            "quiet_ms": round((time.monotonic() - self._quiet_since_s) * 1e3),
             "held_connections": self.held_connections,
         }
 
@@ -110,6 +120,8 @@ class Flow:
     ) -> None:
         self.link = link
         self.hold: CutKind | None = None
+        # Whether a cut keeps its connection from being opened at all.
+        self.kept_out = False
         # When traffic was first seen to be held back.
         self.stalled_s: float | None = None
         self._source = source
@@ -173,7 +185,7 @@ class Flow:
         """What is seen waiting at a cut, here and in the kernel."""
         if self.hold == "packets":
             return self._held_bytes + self._queued_bytes + self.waiting_bytes()
-        return self._held_bytes + (0 if self._sink else self._queued_bytes)
+        return self._held_bytes + (self._queued_bytes if self.kept_out else 0)
 
     def waiting_bytes(self) -> int:
         """How much waits in the kernel to be read (FIONREAD); it grows while its sender goes on."""
@@ -320,7 +332,7 @@ class Flow:
         self._queued_bytes -= sent
         if sent == len(data):
             self._queue.popleft()
-            self.link.passed_messages += messages
+            self.link.count_messages(messages)
             return True
         self._queue[0] = (due_s, data[sent:], messages)
         self._writing = True

@@ -36,6 +36,8 @@ class LocalCluster:
     cross_cloud_ms: one way, between clouds; within one the links add nothing
     delays_ms: {(site, site): one way}: ordered pairs that differ from that
     data_dir: where nodes keep their data, one directory each; it stays when the cluster has stopped
+    scratch: data_dir is a directory for this cluster alone, empty so far: where this process is gone without
+        having stopped the cluster, it is removed
     mutant: start the control plane with this bug planted (system/mutants.py)
     env: further environment of every process
 
@@ -55,6 +57,7 @@ class LocalCluster:
         cross_cloud_ms: float = 25.0,
         delays_ms: Mapping[Pair, float] | None = None,
         data_dir: Path,
+        scratch: bool = False,
         mutant: str | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
@@ -70,6 +73,7 @@ class LocalCluster:
             delays_ms or {}
         )
         self._data_dir = data_dir.absolute()
+        self._scratch = scratch
         self._mutant = mutant
         self._env = dict(env or {})
         self._supervision: Supervision | None = None
@@ -86,10 +90,8 @@ class LocalCluster:
         and shows its last log lines; nothing is left behind then."""
         try:
             await self._open()
-            everyone = [*self.nodes, *self.workers]
             await self._spawn("ticker", launch.ticker_command(self._lag_file), {})
-            await asyncio.gather(*(self._start_process(name) for name in everyone))
-            await self._until_serving(self.nodes)
+            await self._start_all([*self.nodes, *self.workers], until_serving=self.nodes)
         except BaseException:
             await self.stop()
             raise
@@ -197,9 +199,7 @@ class LocalCluster:
         return await self._ask("terminate", timeout_s=20.0, names=list(nodes))
 
     async def start_nodes(self, nodes: Sequence[str]) -> Facts:
-        started = await asyncio.gather(*map(self._start_process, nodes))
-        await self._until_serving(nodes)
-        return dict(zip(nodes, started, strict=True))
+        return await self._start_all(nodes, until_serving=nodes)
 
     # Inside.
 
@@ -207,7 +207,13 @@ class LocalCluster:
         if self._supervision is not None:
             raise ClusterError("this cluster was started already")
         self._data_dir.mkdir(parents=True, exist_ok=True)
-        self._supervision = await Supervision.start(self._data_dir / "supervisor.log", self.exits.append)
+        if self._scratch and any(self._data_dir.iterdir()):
+            raise ClusterError(f"{self._data_dir} is not empty: give a scratch directory of its own")
+        self._supervision = await Supervision.start(
+            self._data_dir / "supervisor.log",
+            self.exits.append,
+            scratch=self._data_dir if self._scratch else None,
+        )
         book = await self._ask(
             "open",
             nodes=[*self.nodes, *self.workers],
@@ -253,16 +259,23 @@ class LocalCluster:
     def worker_command(self) -> list[str]:
         return launch.worker_command()
 
-    async def _until_serving(self, names: Sequence[str]) -> None:
-        deadline_s = time.monotonic() + START_TIMEOUT_S
-        ended = len(self.exits)
-        await asyncio.gather(*(self._until_one_serves(name, deadline_s, ended) for name in names))
+    async def _start_all(self, names: Sequence[str], *, until_serving: Sequence[str]) -> Facts:
+        """Returns once those answer. Raises ClusterError where one of `names` ends before."""
+        ended, deadline_s = len(self.exits), time.monotonic() + START_TIMEOUT_S
+        started = await asyncio.gather(*map(self._start_process, names))
+        await asyncio.gather(
+            *(self._until_one_serves(name, names, ended, deadline_s) for name in until_serving)
+        )
+        return dict(zip(names, started, strict=True))
 
-    async def _until_one_serves(self, name: str, deadline_s: float, ended: int) -> None:
+    async def _until_one_serves(
+        self, name: str, started: Sequence[str], ended: int, deadline_s: float
+    ) -> None:
+        """started: whose end is an error, among the exits from number `ended` on."""
         assert self._observer is not None
         while not await self._observer.serving(name, timeout_s=0.5):
             for facts in self.exits[ended:]:
-                if facts["node"] in (name, *self.workers):
+                if facts["node"] in started:
                     code, node = facts["code"], facts["node"]
                     raise ClusterError(
                         f"{node} ended with code {code} while starting{self._last_words(node)}"

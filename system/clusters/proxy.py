@@ -55,6 +55,7 @@ class Connection:
         self._backward: Flow | None = None
         self._passed_on: list[Flow] = []
         if self._silenced():
+            self._forward.kept_out = True
             for link in (there, back):
                 link.held_connections += link.cut is not None
         else:
@@ -67,6 +68,7 @@ class Connection:
         return "packets" in (self._there.cut, self._back.cut)
 
     def _dial(self) -> None:
+        self._forward.kept_out = False
         self._dialling = self._loop.create_task(self._connect())
 
     async def _connect(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from system.clusters.errors import ClusterError
-from system.clusters.supervisor import LINE_BYTES
+from system.clusters.supervisor import GOODBYE, LINE_BYTES
 
 ENDED_WITHIN_S = 15.0
 
@@ -35,13 +35,17 @@ class Supervision:
         self._listening = asyncio.create_task(self._listen())
 
     @classmethod
-    async def start(cls, log: Path, on_exit: Callable[[dict[str, Any]], None]) -> Supervision:
-        """log: where its own complaints go."""
+    async def start(
+        cls, log: Path, on_exit: Callable[[dict[str, Any]], None], *, scratch: Path | None = None
+    ) -> Supervision:
+        """log: where its own complaints go. scratch: a directory that it removes when this process is gone
+        without having called `close`."""
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "system.clusters.supervisor",
+                *(["--scratch", str(scratch)] if scratch is not None else []),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
@@ -71,6 +75,7 @@ class Supervision:
     async def close(self) -> None:
         """Ends the supervisor, and with it everything it owns."""
         assert self._process.stdin is not None
+        self._process.stdin.write(GOODBYE)
         self._process.stdin.close()
         try:
             await asyncio.wait_for(self._process.wait(), ENDED_WITHIN_S)

@@ -1,14 +1,16 @@
-"""Owns a local cluster's links and processes: `python -m system.clusters.supervisor`.
+"""Owns a local cluster's links and processes: `python -m system.clusters.supervisor [--scratch DIRECTORY]`.
 
 A process in a session of its own, so that a terminal's Ctrl-C does not reach the nodes. The harness speaks to
 it over its stdin and stdout in JSON lines: {"id", "verb", "arguments"} is answered by {"id", "result"} or
 {"id", "error"}, in any order; {"exit": {"node", "time_ns", "code"}} tells of a process that ended unasked.
-When its stdin ends, because the harness is done or gone, it kills its children, stopped ones too, closes
-every link and ends.
+When the harness says goodbye, or its stdin ends because the harness is gone, it kills its children, stopped
+ones too, closes every link and ends. Of a harness that is gone it also removes the scratch directory, which
+nobody else would do any more.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
@@ -23,8 +25,11 @@ from system.clusters.errors import ClusterError
 from system.clusters.links import CutKind
 from system.clusters.network import Network
 from system.clusters.processes import Processes
+from system.clusters.scratch import Scratch
 
 LINE_BYTES = 2**20
+# The last line of a harness that is done.
+GOODBYE = b"goodbye\n"
 
 
 class Supervisor:
@@ -109,17 +114,19 @@ class Supervisor:
             os.close(self._lock_fd)
 
 
-async def serve(requests: asyncio.StreamReader, tell: Callable[[dict[str, Any]], None]) -> None:
-    """Answers requests until there are no more."""
+async def serve(requests: asyncio.StreamReader, tell: Callable[[dict[str, Any]], None]) -> bool:
+    """Answers requests until there are no more. Returns whether the harness said goodbye."""
     supervisor = Supervisor(tell)
     answering: dict[asyncio.Task[None], None] = {}
     try:
-        while line := await requests.readline():
+        # The last line of a harness that was killed may be a part of one.
+        while (line := await requests.readline()).endswith(b"\n") and line != GOODBYE:
             request = json.loads(line)
             verb = getattr(supervisor, request["verb"])
             task = asyncio.create_task(_answer(request["id"], verb(**request["arguments"]), tell))
             answering[task] = None
             task.add_done_callback(answering.pop)
+        return line == GOODBYE
     finally:
         for task in list(answering):
             task.cancel()
@@ -141,7 +148,7 @@ def _text(address: tuple[str, int]) -> str:
     return f"{address[0]}:{address[1]}"
 
 
-async def main() -> None:
+async def main(scratch: Scratch | None) -> None:
     loop = asyncio.get_running_loop()
     requests = asyncio.StreamReader(limit=LINE_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin.buffer)
@@ -152,9 +159,11 @@ async def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, serving.cancel)
     await asyncio.wait([serving])
-    if not serving.cancelled():
-        serving.result()
+    if not serving.cancelled() and not serving.result() and scratch:
+        scratch.remove()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--scratch", type=Scratch)
+    asyncio.run(main(arguments.parse_args().scratch))

@@ -1,7 +1,7 @@
 """A harness to be killed in mid-run: `python -m tests.clusters.orphans DIRECTORY`.
 
-Starts a supervisor with links and three children, of which one is stopped and one ignores SIGTERM and SIGINT,
-tells about it in one JSON line, and waits.
+Starts a supervisor with links, three children, of which one is stopped and one ignores SIGTERM and SIGINT,
+and DIRECTORY/scratch for their files, tells about it in one JSON line, and waits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ time.sleep(1000)
 
 
 async def main(directory: Path) -> None:
-    supervision = await Supervision.start(directory / "supervisor.log", lambda facts: None)
+    scratch = directory / "scratch"
+    scratch.mkdir()
+    log = scratch / "supervisor.log"
+    supervision = await Supervision.start(log, lambda facts: None, scratch=scratch)
     book = await supervision.ask("open", nodes=[A, B], dials=[(A, B), (B, A)], delays_s=[], seed=1)
     host, _, port = book["grpc"][A].rpartition(":")
     children = {A: [LISTENING, host, port], "stubborn": [STUBBORN], "stopped": [STUBBORN]}
@@ -43,10 +46,10 @@ async def main(directory: Path) -> None:
             name=name,
             argv=[sys.executable, "-c", *script],
             env=dict(os.environ),
-            directory=str(directory / name),
+            directory=str(scratch / name),
         )
         pids[name] = facts["pid"]
-        while (directory / name / "stdout.log").read_text() != "up\n":
+        while (scratch / name / "stdout.log").read_text() != "up\n":
             await asyncio.sleep(0.01)
     await supervision.ask("pause", names=["stopped"])
     book |= {"pids": pids, "supervisor": supervision.pid, "session": os.getsid(supervision.pid)}

@@ -134,6 +134,8 @@ def test_without_messages_one_way_those_of_the_other_way_arrive_throughout() -> 
                 facts = await here.network.mend([(A, B)])
             assert facts[f"{B}->{A}"]["passed_messages"] > 150
             assert facts[f"{A}->{B}"]["passed_messages"] <= 1  # one that had begun
+            assert facts[f"{B}->{A}"]["quiet_ms"] < 1000
+            assert facts[f"{A}->{B}"]["quiet_ms"] > 4900
             assert facts[f"{A}->{B}"]["passed_bytes"] > 0, "keepalives"
             assert facts[f"{A}->{B}"]["held_bytes"] > 2 * 50 * 40
             mended_s = time.monotonic()

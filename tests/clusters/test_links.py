@@ -289,7 +289,9 @@ def test_connections_opened_during_a_cut_are_silent_and_cost_nothing_when_given_
                 writer.close()
             network = here.network
             await until(lambda: len(network._between([(A, B)])) == 1)
-            assert network.facts([(A, B)])[f"{A}->{B}"] == {
+            facts = network.facts([(A, B)])[f"{A}->{B}"]
+            assert facts.pop("quiet_ms") >= 50, "since the cut"
+            assert facts == {
                 "held_bytes": 30,
                 "passed_bytes": 0,
                 "passed_messages": 0,
@@ -344,6 +346,36 @@ def test_messages_on_a_connection_that_opens_during_a_cut_are_kept_back_from_the
                 facts = here.network.facts([(A, B)])[f"{A}->{B}"]
             assert (facts["held_bytes"], facts["passed_bytes"]) == (len(request), len(own_talk))
             assert facts["passed_messages"] == 0
+
+    finish(run())
+
+
+def test_bytes_for_a_server_that_is_still_being_dialled_are_not_held_by_a_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B):
+            loop = asyncio.get_running_loop()
+            dialled, may_connect = asyncio.Event(), asyncio.Event()
+            connect = loop.sock_connect
+
+            async def connect_late(server: socket.socket, address: tuple[str, int]) -> None:
+                dialled.set()
+                await may_connect.wait()
+                await connect(server, address)
+
+            cutting = asyncio.create_task(here.network.cut([(A, B)], "messages"))
+            await asyncio.sleep(0)
+            with socket.create_connection(here.links[A, B]) as client:
+                client.sendall(CLIENT_PREFACE + build(SETTINGS))  # which such a cut lets through
+                monkeypatch.setattr(loop, "sock_connect", connect_late)
+                await dialled.wait()
+                (connection,) = here.network._between([(A, B)])
+                await until(lambda: connection._forward._queued_bytes > 0)
+                assert here.network.facts([(A, B)])[f"{A}->{B}"]["held_bytes"] == 0
+                connection.reset()  # as where nobody listens
+                assert here.network.facts([(A, B)])[f"{A}->{B}"]["held_bytes"] == 0
+            cutting.cancel()
 
     finish(run())
 

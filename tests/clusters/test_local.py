@@ -34,9 +34,11 @@ class Running:
     def run(self, coroutine: Any) -> Any:
         return self.runner.run(coroutine)
 
-    def until(self, ask: Callable[[], Awaitable[T]], good: Callable[[T], Any]) -> T:
+    def until(
+        self, ask: Callable[[], Awaitable[T]], good: Callable[[T], Any], timeout_s: float = DEADLINE_S
+    ) -> T:
         async def wait() -> T:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(timeout_s):
                 while not good(answer := await ask()):
                     await asyncio.sleep(0.02)
             return answer
@@ -103,13 +105,25 @@ def test_a_leader_that_is_not_heard_goes_on_hearing(running: Running) -> None:
     cluster = running.cluster
     leader = running.leader()
     mute = [(leader, other) for other in cluster.nodes if other != leader]
+    cut_s = time.monotonic()
     facts = running.run(cluster.cut(mute, "messages"))
     assert all(facts[f"{a}->{b}"]["held_bytes"] > 0 for a, b in mute)
-    new = running.until(cluster.leader, lambda now: now not in (None, leader))
+    new = str(running.until(cluster.leader, lambda now: now not in (None, leader)))
     running.until(lambda: cluster.status(leader), lambda status: status and status["leader"] == new)
+
+    async def heard() -> int:
+        facts = await cluster.link_evidence([(new, leader)])
+        return int(facts[f"{new}->{leader}"]["passed_messages"])
+
+    half_seconds, before = 0, running.run(heard())
+    while half_seconds < 3 or time.monotonic() - cut_s < 3:
+        running.run(asyncio.sleep(0.5))  # how long the cut goes on
+        before = running.until(heard, before.__lt__, timeout_s=1)
+        half_seconds += 1
     facts = running.run(cluster.mend(mute))
     assert all(facts[f"{a}->{b}"]["passed_messages"] <= 2 for a, b in mute), "those on their way at the cut"
-    assert facts[f"{new}->{leader}"]["passed_messages"] > 0
+    assert all(facts[f"{a}->{b}"]["quiet_ms"] > 2500 for a, b in mute)
+    assert facts[f"{new}->{leader}"]["quiet_ms"] < 1500
 
 
 def test_an_isolated_leader_is_replaced_and_follows_after_the_cut(running: Running) -> None:
@@ -193,6 +207,75 @@ def test_a_node_that_does_not_start_is_one_clear_error(tmp_path: Path) -> None:
             await cluster.pause(["cp-aws-1"])
 
     asyncio.run(start())
+
+
+class Scripted(LocalCluster):
+    """Control-plane nodes that wait for a file `up` before they start; workers that end once there is a file
+    `end`, each in its own directory."""
+
+    def node_command(self) -> list[str]:
+        script = (
+            "import os, runpy, time\nwhile not os.path.exists('up'): time.sleep(0.01)\n"
+            "runpy.run_module('system.control_plane', run_name='__main__')"
+        )
+        return [sys.executable, "-c", script]
+
+    def worker_command(self) -> list[str]:
+        return [
+            sys.executable,
+            "-c",
+            "import os, time\nwhile not os.path.exists('end'): time.sleep(0.01)\nraise SystemExit(4)",
+        ]
+
+
+def test_the_end_of_another_process_is_no_failure_of_the_one_that_starts(tmp_path: Path) -> None:
+    node, worker = "cp-aws-1", "worker-gcp-1"
+
+    async def run() -> None:
+        cluster = Scripted(3, nodes=1, data_dir=tmp_path)
+        (tmp_path / node).mkdir()
+        (tmp_path / node / "up").touch()
+        await cluster.start()
+        try:
+            await cluster.kill([node], lose_unsynced=False)
+            (tmp_path / node / "up").unlink()
+            starting = asyncio.create_task(cluster.start_nodes([node]))
+            async with asyncio.timeout(DEADLINE_S):
+                while cluster.starts[node] < 2:
+                    await asyncio.sleep(0.01)
+                (tmp_path / worker / "end").touch()
+                while not cluster.exits:
+                    await asyncio.sleep(0.01)
+                await asyncio.wait([starting], timeout=1.0)  # it looks every half-second
+                (tmp_path / node / "up").touch()
+                assert set(await starting) == {node}
+            assert [(facts["node"], facts["code"]) for facts in cluster.exits] == [(worker, 4)]
+        finally:
+            await cluster.stop()
+
+    asyncio.run(run())
+
+
+def test_a_worker_that_ends_while_the_cluster_starts_is_one_clear_error(tmp_path: Path) -> None:
+    async def run() -> None:
+        cluster = Scripted(4, nodes=1, data_dir=tmp_path)
+        (tmp_path / "worker-gcp-1").mkdir()
+        (tmp_path / "worker-gcp-1" / "end").touch()
+        with pytest.raises(ClusterError, match="worker-gcp-1 ended with code 4 while starting"):
+            await cluster.start()
+
+    asyncio.run(run())
+
+
+def test_scratch_is_a_directory_that_nobody_else_uses(tmp_path: Path) -> None:
+    (tmp_path / "letter").touch()
+
+    async def run() -> None:
+        with pytest.raises(ClusterError, match="is not empty: give a scratch directory of its own"):
+            await LocalCluster(5, nodes=1, workers=False, data_dir=tmp_path, scratch=True).start()
+
+    asyncio.run(run())
+    assert [path.name for path in tmp_path.iterdir()] == ["letter"]
 
 
 @pytest.mark.parametrize("count", [0, 2, 4])

@@ -21,6 +21,7 @@ import pytest
 from system.clusters.addresses import Address, listen
 from system.clusters.errors import ClusterError
 from system.clusters.processes import process_state
+from system.clusters.scratch import Scratch
 from system.clusters.supervision import Supervision, python_env
 from tests.clusters.lab import finish
 from tests.clusters.orphans import STUBBORN, A
@@ -43,6 +44,7 @@ class Run:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.scratch = directory / "scratch"
         env = python_env(os.environ) | {"TMPDIR": str(directory)}
         self.harness = subprocess.Popen(
             [sys.executable, "-m", "tests.clusters.orphans", str(directory)],
@@ -88,8 +90,14 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 
 def test_a_harness_killed_in_mid_run_leaves_nothing(run: Run) -> None:
+    outside = run.directory / "outside"
+    outside.mkdir()
+    (outside / "file").touch()
+    (run.scratch / "link").symlink_to(outside)
     run.harness.kill()
     run.assert_nothing_is_left()
+    wait_until(lambda: not run.scratch.exists())
+    assert (outside / "file").exists(), "no link is followed"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills children with their parent")
@@ -101,6 +109,7 @@ def test_a_supervisor_killed_in_mid_run_takes_everything_along(run: Run) -> None
 def test_a_terminated_supervisor_takes_everything_along(run: Run) -> None:
     os.kill(run.told["supervisor"], signal.SIGTERM)
     run.assert_nothing_is_left()
+    assert run.scratch.exists(), "the harness is there to look into it"
 
 
 def test_ctrl_c_in_the_terminal_reaches_the_harness_alone(run: Run) -> None:
@@ -109,6 +118,66 @@ def test_ctrl_c_in_the_terminal_reaches_the_harness_alone(run: Run) -> None:
     os.killpg(run.harness.pid, signal.SIGINT)  # as a terminal does
     assert run.harness.wait(10) == -signal.SIGINT
     run.assert_nothing_is_left()
+    wait_until(lambda: not run.scratch.exists())
+
+
+@pytest.mark.parametrize(
+    ("last_line", "stays"),
+    [(b"goodbye\n", True), (b"", False), (b"goodb", False), (b'{"id": 1, "verb": "sp', False)],
+)
+def test_the_scratch_directory_stays_where_the_harness_says_goodbye(
+    tmp_path: Path, last_line: bytes, stays: bool
+) -> None:
+    scratch, neighbour = tmp_path / "scratch", tmp_path / "neighbour"
+    for directory in (scratch, neighbour):
+        (directory / "within").mkdir(parents=True)
+    supervisor = [sys.executable, "-m", "system.clusters.supervisor", "--scratch", str(scratch)]
+    subprocess.run(
+        supervisor,
+        input=last_line,
+        stdout=subprocess.PIPE,
+        env=python_env(os.environ),
+        timeout=30,
+        check=True,
+    )
+    assert scratch.exists() == stays
+    assert (neighbour / "within").exists()
+
+
+def test_a_closed_supervision_leaves_the_scratch_directory_alone(tmp_path: Path) -> None:
+    async def run() -> None:
+        scratch = tmp_path / "scratch"
+        scratch.mkdir()
+        supervision = await Supervision.start(scratch / "supervisor.log", lambda facts: None, scratch=scratch)
+        await supervision.ask("open", nodes=[A], dials=[], delays_s=[], seed=1)
+        await supervision.close()
+        assert process_state(supervision.pid) == ""
+        assert (scratch / "supervisor.log").exists()
+
+    finish(run())
+
+
+def test_only_the_directory_that_was_given_is_removed(tmp_path: Path) -> None:
+    given, link = tmp_path / "given", tmp_path / "link"
+    given.mkdir()
+    link.symlink_to(given)
+    for wrong in (link, tmp_path / "none"):
+        with pytest.raises(ValueError, match="is no directory"):
+            Scratch(str(wrong))
+    scratch = Scratch(str(given))
+    given.rename(tmp_path / "moved")
+    scratch.remove()
+    given.mkdir()
+    scratch.remove()
+    assert given.exists(), "another of the same name"
+    given.rmdir()
+    given.symlink_to(tmp_path / "moved")
+    scratch.remove()
+    assert given.is_symlink()
+    given.unlink()
+    (tmp_path / "moved").rename(given)
+    scratch.remove()
+    assert not given.exists()
 
 
 @asynccontextmanager

@@ -15,7 +15,9 @@ T = TypeVar("T")
 
 
 class FakeCluster:
-    """mute: links nobody speaks on. unstoppable, immortal: processes that SIGSTOP, or a kill, does not reach.
+    """mute: links nobody speaks on. dying: links on which messages pass at first only.
+    cut_ms: how long every cut has lasted.
+    unstoppable, immortal: processes that SIGSTOP, or a kill, does not reach.
     slack_ms: how much of an extra delay goes missing. leads: the leader, seen while it runs."""
 
     def __init__(self, nodes: Sequence[str] = NODES, workers: Sequence[str] = WORKERS) -> None:
@@ -29,6 +31,8 @@ class FakeCluster:
         self.cuts: dict[Link, CutKind] = {}
         self.delays: dict[Link, float] = {}
         self.mute: list[Link] = []
+        self.dying: list[Link] = []
+        self.cut_ms = 2400
         self.unstoppable: list[str] = []
         self.immortal: list[str] = []
         self.slack_ms = 0.0
@@ -58,6 +62,7 @@ class FakeCluster:
                 "held_bytes": held,
                 "passed_bytes": passed,
                 "passed_messages": passed // 100,
+                "quiet_ms": 120 if passed and (src, dst) not in self.dying else self.cut_ms,
             }
         return facts
 

@@ -85,13 +85,58 @@ def test_the_heal_has_the_last_word() -> None:
     assert heal(cluster, "isolate-leader").took_effect
 
 
-def test_one_way_messages_need_the_way_back_open() -> None:
+@pytest.mark.parametrize("cut_ms", [800, 2400])
+def test_one_way_messages_need_the_way_back_open(cut_ms: int) -> None:
     cluster = FakeCluster()
+    cluster.cut_ms = cut_ms
     cluster.mute = [(B, A)]  # nothing arrives from there: this might as well be a two-way cut
     inject(cluster, "one-way-messages")
+    cluster.leads = B
     ended = heal(cluster, "one-way-messages")
     assert not ended.took_effect
     assert f"no message passed on {B}->{A}" in ended.summary
+
+
+@pytest.mark.parametrize("leads", [B, None])
+@pytest.mark.parametrize("cannot", ["speak", "hear"])
+def test_messages_the_other_way_must_go_on_arriving_to_the_end(cannot: str, leads: str | None) -> None:
+    """A direction that dies soon after the cut is what one-way-packets does."""
+    cluster = FakeCluster()
+    cluster.dying = [way for way in links_of(A, NODES) if way[cannot == "speak"] == A]
+    inject(cluster, "one-way-messages", cannot=cannot)
+    cluster.leads = leads  # by now
+    ended = heal(cluster, "one-way-messages", cannot=cannot)
+    assert not ended.took_effect
+    src, dst = (B, A) if cannot == "speak" else (A, B)
+    assert f"no message passed on {src}->{dst} in the last 2400 ms" in ended.summary
+    inject(cluster, "one-way-packets", cannot=cannot)
+    assert heal(cluster, "one-way-packets", cannot=cannot).took_effect
+
+
+@pytest.mark.parametrize(
+    ("leads", "proven"), [(B, True), (C, False), (A, True), (None, True)], ids=["B", "C", "A", "nobody"]
+)
+@pytest.mark.parametrize("how", ["dying", "mute"])
+def test_followers_may_fall_silent_for_each_other(how: str, leads: str | None, proven: bool) -> None:
+    """Once B leads in the place of A, C has nothing to say to A. Before that somebody asks for votes."""
+    cluster = FakeCluster()
+    setattr(cluster, how, [(C, A)])
+    inject(cluster, "one-way-messages")
+    cluster.leads = leads
+    ended = heal(cluster, "one-way-messages")
+    assert ended.took_effect == proven, ended.summary
+
+
+def test_a_paused_node_may_fall_silent_and_take_nothing_in() -> None:
+    for paused in (A, B):
+        cluster = FakeCluster()
+        cluster.dying = [(B, A), *([(C, A)] if paused == A else [])]
+        inject(cluster, "one-way-messages")
+        in_force(cluster).silence([paused], "paused")
+        in_force(cluster).hear([paused])
+        cluster.leads = B
+        ended = heal(cluster, "one-way-messages")
+        assert ended.took_effect, ended.summary
 
 
 def test_one_way_packets_do_not_need_the_way_back() -> None:

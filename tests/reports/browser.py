@@ -141,7 +141,8 @@ def _sort(told: list[dict[str, Any]], page: Page) -> None:
 
 @contextlib.contextmanager
 def running() -> Iterator[str]:
-    """A browser with a profile of its own; yields the address of its protocol."""
+    """A browser with a profile of its own, which holds its temporary files too; yields the address of its
+    protocol."""
     binary = find_browser()
     assert binary is not None
     with (
@@ -149,6 +150,7 @@ def running() -> Iterator[str]:
         tempfile.TemporaryFile() as unread,
         subprocess.Popen(
             [binary, *FLAGS, f"--user-data-dir={profile}"],
+            env=os.environ | {"TMPDIR": profile},
             stdout=unread,
             stderr=subprocess.PIPE,
             start_new_session=True,
