@@ -7,6 +7,7 @@ Needs no root and no containers. A supervisor process owns the links and the pro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -107,11 +108,22 @@ class LocalCluster:
 
     async def save_logs(self, into: Path) -> None:
         """Copies what the nodes wrote to into/<node>/ (stdout.log, stderr.log, wal.jsonl, events-*.jsonl, and
-        metrics.prom where the node still answers), to into/lag.jsonl and into/exits.jsonl."""
+        metrics.prom where the node still answers), to into/lag.jsonl and into/exits.jsonl.
+
+        Everybody stands still meanwhile. A node that went on while others' logs were copied would, in the
+        copies, commit what nobody else holds: after a crash in mid-run a correct system would look guilty.
+        """
         names = [*self.nodes, *self.workers]
         metrics = await asyncio.gather(*(self._metrics(name) for name in names))
-        for name, text in zip(names, metrics, strict=True):
-            await asyncio.to_thread(disk.save_node, self._directory(name), into / name, text)
+        still = [name for name in names if name in self.starts] if self._supervision else []
+        with contextlib.suppress(ClusterError):  # a supervisor that is gone has taken them with it
+            await self._ask("pause", names=still)
+        try:
+            for name, text in zip(names, metrics, strict=True):
+                await asyncio.to_thread(disk.save_node, self._directory(name), into / name, text)
+        finally:
+            with contextlib.suppress(ClusterError):
+                await self._ask("resume", names=still)
         lag = self._lag_file.read_bytes() if self._lag_file.exists() else b""
         (into / "lag.jsonl").write_bytes(lag)
         (into / "exits.jsonl").write_text("".join(json.dumps(facts) + "\n" for facts in self.exits))

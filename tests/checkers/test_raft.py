@@ -294,3 +294,28 @@ def test_an_unasked_exit_is_named() -> None:
     assert kinds(verdict) == ["unexpected-exit"]
     assert "n2 ended with exit code 4" in verdict.summary
     assert judged("exits", history(events=GOOD, facts={"exits": None})).valid is Validity.UNKNOWN
+
+
+def test_the_same_command_of_two_terms_is_two_entries() -> None:
+    a = [boot(), term(1), appended((1, 1, "x")), committed(1, 1), applied(1, 1, "x")]
+    b = [boot(), term(2), appended((1, 2, "x")), committed(1, 2), applied(1, 2, "x")]
+    verdict = CHECKERS["log-matching"](history(events=logs(n1=[a], n2=[b])))
+    assert [anomaly.kind for anomaly in verdict.anomalies] == ["diverged-apply"]
+
+
+def test_what_was_applied_before_a_restart_stays_after_it() -> None:
+    first = [boot(), term(1), appended((1, 1, "x")), committed(1, 1), applied(1, 1, "x")]
+    second = [boot(1, None, 1, 1), appended((1, 1, "x"), recovered=True), truncated(1)]
+    verdict = CHECKERS["log-matching"](history(events=logs(n1=[first, second])))
+    assert [anomaly.kind for anomaly in verdict.anomalies] == ["truncated-committed"]
+
+
+def test_an_entry_is_applied_once_in_a_boot() -> None:
+    again = [boot(), appended((1, 1, "x")), committed(1, 1), applied(1, 1, "x"), applied(1, 1, "x")]
+    verdict = CHECKERS["log-matching"](history(events=logs(n1=[again])))
+    assert [anomaly.kind for anomaly in verdict.anomalies] == ["apply-order"]
+
+
+def test_a_role_of_an_earlier_term_is_a_term_that_fell() -> None:
+    verdict = CHECKERS["monotone"](history(events=logs(n1=[[boot(), term(2), role("follower", 1)]])))
+    assert [anomaly.kind for anomaly in verdict.anomalies] == ["term-fell"]

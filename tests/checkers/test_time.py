@@ -388,3 +388,11 @@ def test_final_reads_without_an_answer_are_unknown() -> None:
     assert verdict.valid is Validity.UNKNOWN
     assert verdict.summary == "only 4 of 5 final reads were answered"
     assert covered(*MANY, final_reads={"wanted": 5, "answered": 5}).valid is Validity.YES
+
+
+def test_a_heal_that_failed_is_no_heal() -> None:
+    faults = fault(1, "kill", ["n1"], 50, 60)
+    faults[-1] = replace(faults[-1], error="heal failed: the supervisor is gone")
+    verdict = covered(*MANY, faults=faults)
+    assert verdict.valid is Validity.UNKNOWN
+    assert "kill one of n1 (step 1) was never healed" in verdict.summary

@@ -407,3 +407,40 @@ def test_an_unknown_link_is_one_clear_line() -> None:
 )
 def test_retransmissions_back_off_exponentially(now_s: float, next_s: float) -> None:
     assert next_attempt_s(0.0, 0.2, now_s) == pytest.approx(next_s)
+
+
+def test_messages_that_were_kept_back_arrive_in_full() -> None:
+    async def run() -> None:
+        async with lab() as here, here.echo(B):
+            reader, writer = connection = await here.connect(A, B)
+            await exchange(connection, b"before")
+            cutting = asyncio.create_task(here.network.cut([(A, B)], "messages"))
+            await asyncio.sleep(0)  # it has begun
+            said = bytes(range(256)) * 40
+            writer.write(said)
+            facts = await cutting
+            assert facts[f"{A}->{B}"]["held_bytes"] > 0
+            await here.network.mend([(A, B)])
+            async with asyncio.timeout(5):
+                assert await reader.readexactly(len(said)) == said
+            writer.close()
+
+    finish(run())
+
+
+def test_what_was_on_its_way_when_the_cut_began_arrives_after_it() -> None:
+    async def run() -> None:
+        async with lab(one_way_s=0.1) as here, here.echo(B):
+            reader, writer = connection = await here.connect(A, B)
+            await exchange(connection, b"before")
+            said = bytes(range(256)) * 40
+            writer.write(said)
+            await asyncio.sleep(0.03)  # read by the proxy, and not due yet
+            links = [(A, B), (B, A)]
+            await here.network.cut(links, "packets")
+            await here.network.mend(links)
+            async with asyncio.timeout(5):
+                assert await reader.readexactly(len(said)) == said
+            writer.close()
+
+    finish(run())

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from system.clusters import disk
 from system.clusters.addresses import listen
 from system.clusters.errors import ClusterError
 from system.clusters.local import LocalCluster
@@ -162,6 +163,41 @@ def test_nodes_are_paused_killed_and_started_again(running: Running) -> None:
     running.run(cluster.start_nodes(["worker-gcp-1"]))
     assert cluster.starts["worker-gcp-1"] == cluster.starts[leader] == 2
     assert cluster.exits == []
+
+
+@pytest.mark.parametrize("lose", [True, False])
+def test_a_killed_node_loses_what_was_unsynced_only_where_asked_to(running: Running, lose: bool) -> None:
+    cluster = running.cluster
+    node = next(node for node in cluster.nodes if node != running.leader())
+    running.run(cluster.pause([node]))  # so that nothing is synced behind our tail
+    wal = Path(cluster._directory(node)) / "wal.jsonl"
+    with wal.open("ab") as file:
+        file.write(b'{"frame"')
+    facts = running.run(cluster.kill([node], lose_unsynced=lose))[node]
+    assert facts["gone"]
+    assert facts["lost_bytes"] >= 8 if lose else facts["lost_bytes"] == 0
+    assert wal.read_bytes().endswith(b'{"frame"') is not lose
+    running.run(cluster.start_nodes([node]))
+
+
+def test_nodes_stand_still_while_their_logs_are_copied(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise one copied late commits, in the copies, what no other had yet when it was copied."""
+    cluster = running.cluster
+    pids = [facts["pid"] for facts in running.run(cluster.resume(cluster.nodes)).values()]
+    states: list[str] = []
+    save_node = disk.save_node
+
+    def watched(*args: Any) -> None:
+        states.extend(process_state(pid) for pid in pids)
+        save_node(*args)
+
+    monkeypatch.setattr(disk, "save_node", watched)
+    running.run(cluster.save_logs(tmp_path))
+    assert states and set(states) == {"T"}
+    assert "T" not in [process_state(pid) for pid in pids]
+    running.leader()
 
 
 def test_what_nodes_wrote_is_saved_and_nothing_is_left_behind(running: Running, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,14 @@ def test_undecodable_commands_are_written_as_surrogate_escapes(tmp_path: Path) -
     events.close()
     written = read(tmp_path / "events-0001.jsonl")[0]["command"]
     assert written.encode("utf-8", "surrogateescape") == b"\xff\xe2\x82\xac"
+
+
+def test_a_short_write_is_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = EventFile(tmp_path, cluster="c", node="n")
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: write(fd, bytes(data[:7])))
+    file.write("term", term=1)
+    file.write("term", term=2)
+    file.close()
+    lines = (tmp_path / "events-0001.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == [0, 1]

@@ -295,3 +295,20 @@ def test_sync_is_the_one_method_that_makes_it_true(tmp_path: Path) -> None:
     wal.close()
     assert (tmp_path / "wal.synced").read_bytes() == before
     assert int.from_bytes(before, "little") == len(encode_header("c", "n"))
+
+
+def test_a_new_log_is_synced_itself_and_then_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one that is read back is synced before anything is built on it."""
+    synced: list[str] = []
+
+    def noted(fd: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{fd}").readlink().name)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    open_wal(tmp_path / "data").close()
+    assert synced == ["wal.new", "data", "wal.jsonl"]
+    synced.clear()
+    open_wal(tmp_path / "data").close()
+    assert synced == ["wal.jsonl"]

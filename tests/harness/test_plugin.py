@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+import harness.plugin
+from checkers.verdict import Validity
+from harness.plan import Plan
+from harness.run import Result
+
 ROOT = Path(__file__).parent.parent.parent
 Says = tuple[int, str]
 
@@ -156,3 +161,28 @@ def test_a_flag_that_another_plugin_has_taken(pytester: pytest.Pytester, pytest_
     assert code == 4, text
     assert "crosswind needs the flag --rate, which another pytest plugin has taken" in text
     assert "Traceback" not in text
+
+
+@pytest.mark.parametrize("validity", Validity)
+def test_only_yes_passes(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, validity: Validity
+) -> None:
+    plan = Plan("append", ("none",), 1)
+    counts = {"ok": 0, "fail": 0, "info": 0}
+    result = Result(plan, pytester.path, validity, (), counts, leader_changes=0, duration_s=0.0)
+    monkeypatch.setattr(harness.plugin, "carry_out", lambda *_: result)
+    monkeypatch.setattr(harness.plugin, "failure", lambda path: "as told")
+    pytester.makeconftest('pytest_plugins = ["harness.plugin"]\n')
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.nemesis
+        def test_run(crosswind_plan, crosswind_run):
+            crosswind_run(crosswind_plan)
+        """
+    )
+    done = pytester.runpytest_inprocess(
+        "--workload=append", "--nemesis=none", "--seed=1", "-p", "no:cacheprovider"
+    )
+    done.assert_outcomes(**{"passed" if validity is Validity.YES else "failed": 1})

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nemesis import NEMESES
+from nemesis.evidence import not_gone, not_replaced, not_stopped, still_stopped
 from nemesis.in_force import in_force
 from nemesis.nemesis import Step
 from nemesis.schedule import draw
@@ -61,3 +62,11 @@ def test_most_lose_what_was_unsynced_and_each_run_loses_all_once() -> None:
         assert {"leader", "all"} <= {s.target for s in injects}
         lose += [s.options["lose_unsynced"] for s in injects]
     assert 0.75 < sum(lose) / len(lose) < 0.95
+
+
+def test_where_nothing_was_reported_nothing_is_proven() -> None:
+    assert not_gone({}, ["a"]) == ["a is still there"]
+    assert not_gone({"a": {"pid": 7}}, ["a"]) == ["a is still there"]
+    assert not_stopped({}, ["a"]) == ["a is in state None, not T"]
+    assert still_stopped({}, ["a"]) == ["a is in state None after resume"]
+    assert not_replaced({}, {}, ["a"]) == ["a is not back as a new process (pid None)"]

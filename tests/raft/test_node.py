@@ -252,3 +252,89 @@ def test_a_refused_message_of_an_earlier_term_confirms_no_read_of_a_later_one() 
     assert b.take(0).reads == []
     b.on_message(0, "b", AppendEntriesReply(2, True, 0, 1, 0))
     assert b.take(0).reads == [(1, 1)]
+
+
+def refusal(prev: int, conflict_term: int, conflict_index: int) -> AppendEntriesReply:
+    return AppendEntriesReply(
+        4, False, 0, 0, prev, conflict_term=conflict_term, conflict_index=conflict_index
+    )
+
+
+@pytest.mark.parametrize(
+    ("conflict_term", "conflict_index", "matched", "probe"),
+    [
+        (1, 1, 0, 3),  # we have term 1 too: its last entry here is a match
+        (3, 2, 0, 1),  # we do not: all of it has to go
+        (0, 4, 0, 3),  # there is nothing at all: right after the follower's last
+        (3, 1, 2, 2),  # never below what is known to match
+    ],
+)
+def test_a_refusal_takes_the_leader_back_by_a_whole_term(
+    conflict_term: int, conflict_index: int, matched: int, probe: int
+) -> None:
+    a = leader(log=(1, 1, 1, 2, 2), term=4)
+    a.progress["b"].match_index = matched
+    a.on_message(0, "b", refusal(5, conflict_term, conflict_index))
+    (message, _), *_ = [out for out in sent(a, AppendEntries) if not out[0].entries]  # type: ignore[union-attr]
+    assert isinstance(message, AppendEntries)
+    assert message.prev_log_index == probe
+
+
+def test_what_already_matches_is_never_replaced() -> None:
+    a = node(term=2, log=(1, 1, 2))
+    a.on_message(0, "b", heartbeat(2, (2, 1), commit=2))
+    a.take(0)
+    a.on_message(0, "b", heartbeat(3, (1, 1), LogEntry(2, 1, EntryKind.COMMAND, b"x" * 10), entry(3, 3)))
+    assert [type(record).__name__ for record in a.take(0).records] == ["HardState", "Truncate", "Append"]
+    assert (a.log.term_at(2), a.log.term_at(3)) == (1, 3)
+
+
+def test_one_follower_that_answers_is_enough_for_a_leader_of_three() -> None:
+    a = leader()
+    for now in range(1, 5):
+        a.on_message(now * 600 * MS, "b", AppendEntriesReply(1, True, 0, 0, 0))
+        a.on_time(400 * MS + now * 600 * MS)
+        assert a.state is State.LEADER
+    a.on_time(400 * MS + 5 * 600 * MS)
+    assert a.state is State.FOLLOWER
+    # A new follower waits for others before it stands again.
+    assert a.next_deadline_ns == 400 * MS + 5 * 600 * MS + 400 * MS
+
+
+def test_an_append_event_waits_for_the_last_of_its_entries() -> None:
+    a = node(term=1)
+    a.on_message(0, "b", heartbeat(1, (0, 0), entry(1, 1), entry(2, 1)))
+    assert [(event.kind, event.after) for event in a.take(0).events] == [("append", 2)]
+
+
+def test_reads_of_five_voters_take_three_of_them() -> None:
+    a = RaftNode(RaftConfig("a", tuple("abcde")), Recovered(HardState(0, None), Log()), lambda: 400 * MS, 0)
+    a.start_election(0)
+    for peer in "bc":
+        a.on_durable(0, a.mark)
+        a.on_message(0, peer, RequestVoteReply(1, vote_granted=True))
+    assert a.state is State.LEADER
+    a.request_read(0)
+    a.take(0)
+    a.on_message(0, "b", AppendEntriesReply(1, True, 0, 1, 0))
+    assert a.take(0).reads == []
+    # An older answer that arrives late takes nothing back.
+    a.on_message(0, "b", AppendEntriesReply(1, True, 0, 0, 0))
+    a.on_message(0, "c", AppendEntriesReply(1, True, 0, 1, 0))
+    assert a.take(0).reads == [(1, 1)]
+
+
+def test_read_rounds_of_a_lost_tenure_do_not_hold_up_later_ones() -> None:
+    a = leader()
+    for _ in range(3):  # three rounds that nobody answers
+        a.request_read(0)
+        a.take(0)
+    a.on_message(0, "c", AppendEntries(2, "c", 0, 0, (), 0))
+    a.start_election(0)
+    a.on_durable(0, a.mark)
+    a.on_message(0, "b", RequestVoteReply(3, vote_granted=True))
+    a.take(0)
+    read = a.request_read(0)
+    a.take(0)
+    a.on_message(0, "b", AppendEntriesReply(3, True, 0, 1, 0))
+    assert [read_id for read_id, _ in a.take(0).reads] == [read]

@@ -218,3 +218,10 @@ def test_a_bad_message_is_refused_and_said_so() -> None:
     refused = it.replica.on_message(0, "b", AppendEntries(2**63, "b", 0, 0, (), 0))
     assert refused == "term 9223372036854775808 from b; expected 0 to 9223372036854775807"
     assert it.replica.on_message(0, "b", AppendEntries(1, "b", 0, 0, (), 0)) is None
+
+
+def test_status_says_nothing_that_the_event_log_does_not_show_yet() -> None:
+    it = Stage()
+    it.hear("b", AppendEntries(1, "b", 0, 0, (LogEntry(1, 1, EntryKind.NO_OP),), leader_commit=1))
+    assert it.replica.node.commit_index == 1
+    assert it.replica.status() == Status(0, State.FOLLOWER, None, 0, 0, 0)
