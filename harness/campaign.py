@@ -6,14 +6,11 @@ import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from checkers.verdict import Validity
 from harness.plan import Plan
-from harness.run import Result, carry_out
+from harness.run import RUNS, Result, carry_out
 from system.mutants import MUTANTS, Mutant
-
-RUNS = Path("reports/runs")
 
 
 @dataclass

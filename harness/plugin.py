@@ -14,11 +14,10 @@ import pytest
 from harness.live import Board, Publisher
 from harness.options import add_options, asked, draw_seed, plans
 from harness.plan import Plan
-from harness.run import Result, carry_out
+from harness.run import RUNS, Result, carry_out
 from reports.text import failure, run_table
 from system.clusters.registry import CLUSTERS
 
-RUNS = Path("reports/runs")
 _PLANS = pytest.StashKey[list[Plan]]()
 _LIVE = pytest.StashKey[Path]()
 _SEED = pytest.StashKey[int]()

@@ -27,6 +27,8 @@ from reports.record import RecordError, RunDirectory, host_facts, load
 from system.clusters.registry import CLUSTERS
 from workloads import WORKLOADS
 
+# Where runs land, below the project or the folder one works in.
+RUNS = Path("reports/runs")
 LEADER_DEADLINE_S = 15.0
 RECOVERY_DEADLINE_S = 20.0
 WORKERS_DEADLINE_S = 20.0
