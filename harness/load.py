@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from checkers.history import OpType
 from harness.plan import Plan
 from harness.recorder import Recorder
-from system.client import Answer, Client, Refused, Request, Unresolved
+from system.client import Answer, Refused, Request, Unresolved
 from workloads.workload import Workload
 
 OPEN_TIMEOUT_S = 5.0
@@ -20,14 +20,21 @@ WRITES = ("append", "write")
 ASK_TWICE = 0.1  # share of a retrying client's commands that are sent again although answered
 
 
+class Carrier(Protocol):
+    """A client as system.client.Client is one, wherever it runs."""
+
+    async def open(self, deadline_s: float) -> None: ...
+    async def submit(self, request: Request, *, ask_twice: bool = False) -> Answer: ...
+    async def close(self) -> None: ...
+
+
 class Target(Protocol):
     """What the load needs of a cluster."""
 
     @property
-    def cluster_id(self) -> str: ...
-    @property
     def client_sites(self) -> tuple[str, ...]: ...
     def addresses(self, site: str) -> Mapping[str, str]: ...
+    def client(self, site: str, *, client_id: str, pinned: str | None, retry: bool) -> Carrier: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +138,9 @@ class Load:
                 await client.close()
             process = self._new_process()
 
-    async def _open(self, slot: Slot, process: int) -> Client | None:
-        client = Client(
-            self._cluster.addresses(slot.site),
-            cluster_id=self._cluster.cluster_id,
-            client_id=f"p{process}",
-            pinned=slot.pinned,
-            retry=slot.retry,
+    async def _open(self, slot: Slot, process: int) -> Carrier | None:
+        client = self._cluster.client(
+            slot.site, client_id=f"p{process}", pinned=slot.pinned, retry=slot.retry
         )
         try:
             await client.open(OPEN_TIMEOUT_S)
@@ -147,7 +150,7 @@ class Load:
         return client
 
     async def _operate(
-        self, client: Client, slot: Slot, process: int, f: str, value: Any, *, ask_twice: bool
+        self, client: Carrier, slot: Slot, process: int, f: str, value: Any, *, ask_twice: bool
     ) -> OpType:
         """Invokes and records one operation; returns its completion's type."""
         request: Request = self._workload.request(f, value)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from system.client import Client
 from system.clusters import disk, launch, sites
 from system.clusters.addresses import Pair
 from system.clusters.errors import ClusterError
@@ -133,6 +134,12 @@ class LocalCluster:
     def addresses(self, site: str) -> dict[str, str]:
         """{control-plane node: "ip:port"} as dialled from a site, through its links."""
         return self._dialled(site, self.nodes)
+
+    def client(self, site: str, *, client_id: str, pinned: str | None = None, retry: bool = False) -> Client:
+        """A logical client that stands at this site."""
+        return Client(
+            self.addresses(site), cluster_id=self.cluster_id, client_id=client_id, pinned=pinned, retry=retry
+        )
 
     def worker_addresses(self, site: str) -> dict[str, str]:
         """{worker: "ip:port"} likewise."""
