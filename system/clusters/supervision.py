@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from system.clusters.errors import ClusterError
-from system.clusters.supervisor import GOODBYE, LINE_BYTES
+from system.clusters.pipe import LINE_BYTES, Pipe
 
 ENDED_WITHIN_S = 15.0
 
@@ -27,12 +25,12 @@ class Supervision:
         self, process: asyncio.subprocess.Process, log: Path, on_exit: Callable[[dict[str, Any]], None]
     ) -> None:
         self.pid = process.pid
-        self._process = process
-        self._log = log
-        self._on_exit = on_exit
-        self._asked = 0
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
-        self._listening = asyncio.create_task(self._listen())
+        self._pipe = Pipe(
+            process,
+            "the supervisor",
+            news=lambda message: on_exit(message["exit"]),
+            last_words=lambda: last_lines(log),
+        )
 
     @classmethod
     async def start(
@@ -57,53 +55,11 @@ class Supervision:
 
     async def ask(self, verb: str, *, timeout_s: float = 10.0, **arguments: Any) -> Any:
         """Raises ClusterError where the supervisor refuses, ended, or does not answer in time."""
-        if self._listening.done():
-            raise self._gone()
-        assert self._process.stdin is not None
-        self._asked += 1
-        number = self._asked
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        request = {"id": number, "verb": verb, "arguments": arguments}
-        try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            return await asyncio.wait_for(answer, timeout_s)
-        except TimeoutError:
-            raise ClusterError(f"the supervisor did not answer `{verb}` within {timeout_s:g} s") from None
-        finally:
-            del self._waiting[number]
+        return await self._pipe.ask(verb, timeout_s=timeout_s, **arguments)
 
     async def close(self) -> None:
-        """Ends the supervisor, and with it everything it owns."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(GOODBYE)
-        self._process.stdin.close()
-        try:
-            await asyncio.wait_for(self._process.wait(), ENDED_WITHIN_S)
-        except TimeoutError:  # its children die with it
-            self._process.kill()
-            await self._process.wait()
-        await self._listening
-
-    async def _listen(self) -> None:
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
-            message = json.loads(line)
-            if "exit" in message:
-                self._on_exit(message["exit"])
-                continue
-            waiting = self._waiting.get(message["id"])
-            if waiting is None or waiting.done():
-                continue
-            if "error" in message:
-                waiting.set_exception(ClusterError(message["error"]))
-            else:
-                waiting.set_result(message["result"])
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(self._gone())
-
-    def _gone(self) -> ClusterError:
-        return ClusterError(f"the supervisor (pid {self.pid}) has ended{last_lines(self._log)}")
+        """Ends the supervisor, and with it everything it owns: its children die with it."""
+        await self._pipe.close(ENDED_WITHIN_S)
 
 
 def python_env(env: Mapping[str, str]) -> dict[str, str]:

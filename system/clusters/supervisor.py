@@ -1,8 +1,8 @@
 """Owns a local cluster's links and processes: `python -m system.clusters.supervisor [--scratch DIRECTORY]`.
 
 A process in a session of its own, so that a terminal's Ctrl-C does not reach the nodes. The harness speaks to
-it over its stdin and stdout in JSON lines: {"id", "verb", "arguments"} is answered by {"id", "result"} or
-{"id", "error"}, in any order; {"exit": {"node", "time_ns", "code"}} tells of a process that ended unasked.
+it over its stdin and stdout (pipe.py); the news {"exit": {"node", "time_ns", "code"}} tells of a process that
+ended unasked.
 When the harness says goodbye, or its stdin ends because the harness is gone, it kills its children, stopped
 ones too, closes every link and ends. Of a harness that is gone it also removes the scratch directory, which
 nobody else would do any more.
@@ -12,30 +12,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import signal
-import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from system.clusters import pipe
 from system.clusters.addresses import Pair, lease
 from system.clusters.errors import ClusterError
 from system.clusters.links import CutKind
 from system.clusters.network import Network
+from system.clusters.pipe import Tell
 from system.clusters.processes import Processes
 from system.clusters.scratch import Scratch
-
-LINE_BYTES = 2**20
-# The last line of a harness that is done.
-GOODBYE = b"goodbye\n"
 
 
 class Supervisor:
     """The verbs are its public coroutines; arguments and results are JSON values, a link is [from, to]."""
 
-    def __init__(self, tell: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._network: Network | None = None
         self._processes: Processes | None = None
@@ -114,30 +109,13 @@ class Supervisor:
             os.close(self._lock_fd)
 
 
-async def serve(requests: asyncio.StreamReader, tell: Callable[[dict[str, Any]], None]) -> bool:
+async def serve(requests: asyncio.StreamReader, tell: Tell) -> bool:
     """Answers requests until there are no more. Returns whether the harness said goodbye."""
     supervisor = Supervisor(tell)
-    answering: dict[asyncio.Task[None], None] = {}
     try:
-        # The last line of a harness that was killed may be a part of one.
-        while (line := await requests.readline()).endswith(b"\n") and line != GOODBYE:
-            request = json.loads(line)
-            verb = getattr(supervisor, request["verb"])
-            task = asyncio.create_task(_answer(request["id"], verb(**request["arguments"]), tell))
-            answering[task] = None
-            task.add_done_callback(answering.pop)
-        return line == GOODBYE
+        return await pipe.serve(requests, supervisor, tell)
     finally:
-        for task in list(answering):
-            task.cancel()
         supervisor.close()
-
-
-async def _answer(number: int, work: Awaitable[Any], tell: Callable[[dict[str, Any]], None]) -> None:
-    try:
-        tell({"id": number, "result": await work})
-    except (ClusterError, OSError) as error:
-        tell({"id": number, "error": str(error)})
 
 
 def _pairs(links: list[list[str]]) -> list[Pair]:
@@ -149,13 +127,8 @@ def _text(address: tuple[str, int]) -> str:
 
 
 async def main(scratch: Scratch | None) -> None:
+    serving = asyncio.create_task(serve(*await pipe.standard_streams()))
     loop = asyncio.get_running_loop()
-    requests = asyncio.StreamReader(limit=LINE_BYTES)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin.buffer)
-    answers, _ = await loop.connect_write_pipe(asyncio.BaseProtocol, sys.stdout.buffer)
-    serving = asyncio.create_task(
-        serve(requests, lambda message: answers.write(json.dumps(message).encode() + b"\n"))
-    )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, serving.cancel)
     await asyncio.wait([serving])
