@@ -1,0 +1,1 @@
+"""The nine-container cluster, and what only it needs."""
