@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from checkers.at_most_once import at_most_once
+from checkers.availability import availability
 from checkers.commitment import leader_completeness
 from checkers.committed_log import committed_log
 from checkers.coverage import coverage
@@ -24,8 +25,8 @@ from checkers.workers import workers
 
 Checker = Callable[[History], Verdict]
 
-# Adding a checker is one line in one of these two; its verdicts carry this name.
-_OF_EVERY_RUN: dict[str, Checker] = {
+# Adding a checker is one line here; its verdicts carry this name.
+CHECKERS: dict[str, Checker] = {
     "coverage": coverage,
     "committed-log": committed_log,
     "at-most-once": at_most_once,
@@ -37,12 +38,14 @@ _OF_EVERY_RUN: dict[str, Checker] = {
     "recovery": recovery,
     "workers": workers,
     "exits": exits,
-}
-# What only some workloads' histories can be judged by: those name them.
-_OF_A_WORKLOAD: dict[str, Checker] = {
     "linearizability": linearizability,
     "list-append": list_append,
+    "availability": availability,
 }
-
-CHECKERS: dict[str, Checker] = {**_OF_EVERY_RUN, **_OF_A_WORKLOAD}
-RUN_CHECKERS: tuple[str, ...] = tuple(_OF_EVERY_RUN)
+# What only some workloads' histories can be judged by: those name them.
+_OF_A_WORKLOAD = ("committed-log", "at-most-once", "linearizability", "list-append")
+# What only some faults call for: those nemeses name it.
+_OF_A_NEMESIS = ("availability",)
+RUN_CHECKERS: tuple[str, ...] = tuple(
+    name for name in CHECKERS if name not in (*_OF_A_WORKLOAD, *_OF_A_NEMESIS)
+)

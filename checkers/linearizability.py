@@ -34,7 +34,10 @@ def linearizability(history: History) -> Verdict:
     return conclude(
         NAME,
         f"{answered} operations on {len(registers)} registers have an order that explains them",
-        anomalies=[_anomaly(key, found) for key, found in searches.items() if found.blocked is not None],
+        anomalies=[
+            *(_altered(call) for calls in registers.values() for call in calls if _is_altered(call)),
+            *(_anomaly(key, found) for key, found in searches.items() if found.blocked is not None),
+        ],
         unknown=[
             f"{key}: no order found and none excluded after {found.configurations} configurations"
             for key, found in searches.items()
@@ -46,6 +49,16 @@ def linearizability(history: History) -> Verdict:
             "answered": answered,
             "configurations": sum(found.configurations for found in searches.values()),
         },
+    )
+
+
+def _is_altered(call: Call) -> bool:
+    """Whether another value was acknowledged than was to be written."""
+    completion = call.completion
+    return (
+        call.type == "ok"
+        and call.invoke.f != "read"
+        and call.invoke.value != (completion and completion.value)
     )
 
 
@@ -331,6 +344,16 @@ class _Searcher:
             return False
         frontier[at] = [other for other in known if not no_more(used, other)] + [used]
         return True
+
+
+def _altered(call: Call) -> Anomaly:
+    assert call.completion is not None  # it is ok
+    value = call.completion.value[1]
+    written = value[1] if call.invoke.f == "cas" else value
+    message = f"{name_call(call)} ({asker(call)}) was acknowledged as {shown(written)}"
+    return Anomaly(
+        "altered-write", message[0].upper() + message[1:], (call.invoke.index,), (), call.invoke.time_ns
+    )
 
 
 def _anomaly(key: str, found: Search) -> Anomaly:

@@ -21,6 +21,10 @@ from checkers.words import NS_PER_S, name_event, seconds
 NAME = "recovery"
 LEADER_BOUND_NS = 15 * NS_PER_S
 FOLLOWER_BOUND_NS = NS_PER_S // 2
+# The service that no control-plane node needs.
+OBJECT_STORE = "minio"
+# Nemeses that end processes; what they end may be the leader.
+DOWN = ("kill", "stop", "cloud")
 Event = dict[str, Any]
 
 
@@ -28,6 +32,8 @@ def recovery(history: History) -> Verdict:
     phases = history.facts.get("phases") or {}
     if "start" not in phases or "end" not in phases:
         return conclude(NAME, "", unknown=["the run did not record when it started and ended"])
+    if len(_boots_ns(history)) < _majority(history):
+        return conclude(NAME, "", unknown=["no majority of nodes left word of having started"])
     leaders = _Leaders(history)
     followers = _Followers(history)
     gaps = events.gaps(history)
@@ -75,7 +81,7 @@ class _Leaders:
 
     def __init__(self, history: History) -> None:
         self._history = history
-        self._faults = [fault for fault in history.faults() if _strikes_nodes(fault, history)]
+        self._faults = [fault for fault in history.faults() if strikes_nodes(fault, history)]
         self._end_ns = history.facts["phases"]["end"]
         self._signs = _Signs(history)
         self.anomalies: list[Anomaly] = []
@@ -88,10 +94,12 @@ class _Leaders:
         start = _Moment(_started(self._history), "the start", None, must=True)
         kills = [
             _Moment(
-                fault.injected_ns, f"the kill of {', '.join(fault.nodes)} (step {fault.step})", fault.step
+                fault.injected_ns,
+                f"the {fault.nemesis} of {', '.join(fault.nodes)} (step {fault.step})",
+                fault.step,
             )
             for fault in self._faults
-            if fault.nemesis == "kill" and self._majority_survives(fault)
+            if fault.nemesis in DOWN and self._majority_survives(fault)
         ]
         healed = [(fault.healed_ns, fault) for fault in self._faults if fault.healed_ns is not None]
         last = max((at for at, _ in healed), default=None) if len(healed) == len(self._faults) else None
@@ -143,19 +151,26 @@ class _Leaders:
         return min(excuses, default=None)
 
 
-def _strikes_nodes(fault: FaultWindow, history: History) -> bool:
-    """Not only workers, and not nothing."""
-    workers = history.facts.get("workers") or ()
-    return bool(fault.nodes) and not all(node in workers for node in fault.nodes)
+def strikes_nodes(fault: FaultWindow, history: History) -> bool:
+    """Not only workers, not only the object store, and not nothing."""
+    others = (*(history.facts.get("workers") or ()), OBJECT_STORE)
+    return bool(fault.nodes) and not all(node in others for node in fault.nodes)
 
 
 def _started(history: History) -> int:
     """When a majority had booted for the first time: before that nobody can lead. What starting processes
     takes is the host's business."""
-    booted = sorted(boots[0][0]["time_ns"] for boots in history.events.values() if boots and boots[0])
-    majority = len(events.nodes(history)) // 2 + 1
     asked_ns: int = history.facts["phases"]["start"]
-    return max(asked_ns, booted[majority - 1]) if len(booted) >= majority else asked_ns
+    return max(asked_ns, _boots_ns(history)[_majority(history) - 1])
+
+
+def _boots_ns(history: History) -> list[int]:
+    """When each node that left word of it had booted for the first time."""
+    return sorted(boots[0][0]["time_ns"] for boots in history.events.values() if boots and boots[0])
+
+
+def _majority(history: History) -> int:
+    return len(events.nodes(history)) // 2 + 1
 
 
 class _Signs:
@@ -168,10 +183,15 @@ class _Signs:
             for event in events.stream(history, node)
             if event["event"] == "commit" and event["role"] == "leader"
         )
-        answered = [call for call in history.calls() if call.type == "ok"]
+        # An answer that names no log index came from a worker.
+        answered = [
+            call
+            for call in history.calls()
+            if call.completion is not None and call.type == "ok" and call.completion.witness is not None
+        ]
         self._invoked = [call.invoke.time_ns for call in answered]
         # earliest[i]: when the first of the answers to calls i, i + 1, … came.
-        earliest = [call.completion.time_ns for call in answered if call.completion is not None]
+        earliest = [call.completion.time_ns for call in answered if call.completion]
         self._earliest = list(accumulate(reversed(earliest), min))[::-1]
 
     def after(self, at_ns: int) -> int | None:
@@ -251,7 +271,7 @@ def _calm(history: History) -> list[tuple[int, int]]:
     """Windows with every node up and nothing in its way: before the first fault, and after recovery from the
     last."""
     phases = history.facts["phases"]
-    struck = [fault for fault in history.faults() if _strikes_nodes(fault, history)]
+    struck = [fault for fault in history.faults() if strikes_nodes(fault, history)]
     start, end = phases.get("load"), phases["end"]
     if not struck:
         return [(start, end)] if start is not None else []

@@ -1,4 +1,4 @@
-"""Judges a saved run: the checkers every run has, and those of its workload."""
+"""Judges a saved run: the checkers every run has, and those of its workload and its nemeses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from checkers import CHECKERS, RUN_CHECKERS
 from checkers.history import HistoryError
 from checkers.verdict import Validity, Verdict
+from nemesis import NEMESES
 from reports.record import RecordError, Run
 from workloads import WORKLOADS
 from workloads.workload import Workload
@@ -16,9 +17,9 @@ def judge(run: Run, crash: str | None = None) -> list[Verdict]:
     """One verdict a checker, in the registry's order. A run that crashed is never green, whatever its history
     shows; a history that cannot be read is unknown; a checker that raises is unknown, with its reason.
 
-    Raises RecordError for a run whose workload is not known here."""
+    Raises RecordError for a run whose workload or nemeses are not known here."""
     crash = crash or _crash_of(run.meta)
-    names = dict.fromkeys([*RUN_CHECKERS, *_workload(run).checkers])
+    names = dict.fromkeys([*RUN_CHECKERS, *_workload(run).checkers, *_checkers_of_nemeses(run)])
     verdicts = [_check(name, run.history) for name in CHECKERS if name in names]
     if crash is not None:
         verdicts.insert(0, Verdict("run", Validity.UNKNOWN, f"the run did not finish: {crash}"))
@@ -41,6 +42,14 @@ def _workload(run: Run) -> type[Workload]:
         known = ", ".join(WORKLOADS)
         raise RecordError(f"{run.path / 'run.json'}: plan.workload is {name!r}; expected one of: {known}")
     return WORKLOADS[name]
+
+
+def _checkers_of_nemeses(run: Run) -> list[str]:
+    names = run.meta["plan"].get("nemeses", ())
+    if not isinstance(names, (list, tuple)) or any(str(name) not in NEMESES for name in names):
+        known = ", ".join(NEMESES)
+        raise RecordError(f"{run.path / 'run.json'}: plan.nemeses is {names!r}; expected some of: {known}")
+    return [checker for name in names for checker in NEMESES[name].checkers]
 
 
 def _crash_of(meta: dict[str, Any]) -> str | None:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+from nemesis.cloud import Cloud
+from nemesis.corrupt import CORRUPT
+from nemesis.duplicate import DUPLICATE
+from nemesis.gateway import GATEWAY
 from nemesis.kill import Kill
 from nemesis.latency import Latency
+from nemesis.loss import LOSS
+from nemesis.minio import MINIO
 from nemesis.nemesis import Nemesis
 from nemesis.none import Peace
 from nemesis.partition import Partition
 from nemesis.pause import Pause
+from nemesis.rate import RATE
+from nemesis.reorder import REORDER
+from nemesis.stop import Stop
 from nemesis.workers import Workers
 
-_ALL: tuple[Nemesis, ...] = (Peace(), Partition(), Pause(), Kill(), Latency(), Workers())
+_ALL: tuple[Nemesis, ...] = (
+    *(Peace(), Partition(), Pause(), Kill(), Stop(), Cloud(), Latency()),
+    *(LOSS, DUPLICATE, REORDER, CORRUPT, RATE),
+    *(Workers(), GATEWAY, MINIO),
+)
 
 NEMESES: dict[str, Nemesis] = {nemesis.name: nemesis for nemesis in _ALL}
 

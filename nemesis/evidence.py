@@ -12,6 +12,10 @@ from nemesis.nemesis import Evidence, Facts, Link
 DELAY_SHARE = 0.7
 # A leader speaks every 150 ms and a candidate every 600 ms at the latest; the rest is for a noisy host.
 QUIET_MS = 1500
+# The kernel's letter for a process under SIGSTOP, and a frozen container.
+STOPPED = ("T", "frozen")
+# Of so many packets that a harm should have fallen on, the number it did fall on is about as expected.
+MANY_PACKETS = 100
 
 
 def conclude(
@@ -66,14 +70,22 @@ def not_passing(facts: Facts, links: Iterable[Link]) -> list[str]:
 
 def not_stopped(facts: Facts, nodes: Sequence[str]) -> list[str]:
     states = {node: _fact(facts, node, "state") for node in nodes}
-    return [f"{node} is in state {state}, not T" for node, state in states.items() if state != "T"]
+    return [f"{node} is in state {state}, not T" for node, state in states.items() if state not in STOPPED]
 
 
 def still_stopped(facts: Facts, nodes: Sequence[str]) -> list[str]:
     states = {node: _fact(facts, node, "state") for node in nodes}
     return [
-        f"{node} is in state {state} after resume" for node, state in states.items() if state in ("T", None)
+        f"{node} is in state {state} after resume"
+        for node, state in states.items()
+        if state is None or state in STOPPED
     ]
+
+
+def not_graceful(facts: Facts, nodes: Sequence[str]) -> list[str]:
+    """Nodes that did not end by themselves when asked to."""
+    codes = {node: _fact(facts, node, "exit_code") for node in nodes}
+    return [f"{node} ended with code {code}, not 0" for node, code in codes.items() if code != 0]
 
 
 def not_gone(facts: Facts, nodes: Sequence[str]) -> list[str]:
@@ -115,6 +127,19 @@ def still_delayed(before: Facts, after: Facts, links: Sequence[Link], extra_ms: 
         for link, grown_ms in grown.items()
         if grown_ms is not None and grown_ms >= DELAY_SHARE * _expected_ms(link, links, extra_ms)
     ]
+
+
+def not_harmed(facts: Facts, links: Sequence[Link], what: str, share: float | None) -> list[str]:
+    """Where no packet of these links is counted as `what`, or, of many, less than half or more than twice the
+    share (None: it has none) of them."""
+    packets = sum(count(facts, link, "packets") for link in links)
+    harmed = sum(count(facts, link, what) for link in links)
+    if harmed == 0:
+        return [f"of {packets} packets none was {what}"]
+    expected = packets * (share or 0.0)
+    if expected >= MANY_PACKETS and not expected / 2 <= harmed <= 2 * expected:
+        return [f"of {packets} packets {harmed} were {what}, not about {expected:.0f}"]
+    return []
 
 
 def _expected_ms(link: Link, links: Sequence[Link], extra_ms: float) -> float:

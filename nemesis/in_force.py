@@ -16,7 +16,7 @@ Silence = Literal["paused", "down"]
 class InForce:
     """silenced: processes that a fault keeps from saying anything. A kill takes the place of a pause, since
         it ends the process that was paused
-    cut:      directed links that are cut
+    cut:      directed links that are cut, each as often as there are faults that cut it
     injected: by step number, what the nemesis must know to heal it
     """
 
@@ -33,6 +33,11 @@ class InForce:
         """They speak again."""
         for node in nodes:
             self.silenced.pop(node, None)
+
+    def mend(self, links: Sequence[Link]) -> None:
+        """One fault less cuts them."""
+        for link in links:
+            self.cut.remove(link)
 
     def watch(self) -> Callable[[], list[str]]:
         """Returns a function that names whoever is silenced now, or was at any time up to its call."""

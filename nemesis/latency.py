@@ -10,7 +10,7 @@ from typing import Literal
 from nemesis.bursts import PICK, bursts, choose, draw_pick, steps
 from nemesis.evidence import conclude, ended, never_injected, nobody, not_delayed, still_delayed
 from nemesis.in_force import in_force
-from nemesis.nemesis import CanDelay, Choices, Evidence, Link, Range, Step
+from nemesis.nemesis import CanDelay, Choices, Evidence, Link, Range, Setting, Step
 from nemesis.targets import choose_nodes, drawn_pair, links_among, links_of
 
 WEIGHTS = {"leader": 4, "all": 3, "one-link": 1}
@@ -28,6 +28,7 @@ class _Delay:
 class Latency:
     name = "latency"
     needs = frozenset({"delay"})
+    target_needs: Mapping[str, frozenset[str]] = {}
     on: Literal["nodes"] = "nodes"
     min_nodes = 2
     min_time_s = 3.0
@@ -37,9 +38,10 @@ class Latency:
         "extra_ms": Range(1, 10_000),
         "jitter_ms": Range(0, 10_000),
     }
+    checkers: tuple[str, ...] = ()
 
-    def plan(self, rng: Random, nodes: Sequence[str], time_limit_s: float, first: int) -> list[Step]:
-        windows = bursts(rng, time_limit_s)
+    def plan(self, rng: Random, setting: Setting, first: int) -> list[Step]:
+        windows = bursts(rng, setting.time_limit_s)
         return steps(self.name, first, windows, choose(rng, WEIGHTS, len(windows)), lambda: _options(rng))
 
     async def inject(self, cluster: CanDelay, step: Step) -> Evidence:

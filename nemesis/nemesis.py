@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal, Protocol
@@ -15,6 +15,14 @@ Facts = dict[str, Any]
 # "messages": messages stop, but what the connection itself says (acknowledgements, keepalives) still passes.
 CutKind = Literal["packets", "messages"]
 Action = Literal["inject", "heal"]
+# Services that a cluster may run besides its nodes.
+SERVICES = ("gateway", "minio")
+# What a cluster may be able to do, a word each; of a service: that it is there.
+CAPABILITIES = (
+    *("cut", "cut-messages", "pause", "kill", "delay"),
+    *("lose", "duplicate", "reorder", "corrupt", "rate"),
+    *SERVICES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +57,22 @@ class Step:
 
 
 class Cluster(Protocol):
-    """What every nemesis may ask. `nodes` are the control-plane nodes in a fixed order."""
+    """What every nemesis may ask. Verbs that take `nodes` take names of workers and services too.
+
+    nodes:        the control-plane nodes in a fixed order; the second part of a name is its cloud
+    services:     those of SERVICES that it runs
+    homes:        {service: its cloud}, of those that stand in one
+    capabilities: what it can do, of CAPABILITIES
+    """
 
     @property
     def nodes(self) -> Sequence[str]: ...
     @property
     def workers(self) -> Sequence[str]: ...
+    @property
+    def services(self) -> Sequence[str]: ...
+    @property
+    def homes(self) -> Mapping[str, str]: ...
     @property
     def capabilities(self) -> frozenset[str]: ...
     async def leader(self) -> str | None: ...
@@ -73,10 +91,11 @@ class CanCut(Cluster, Protocol):
 
 class CanPause(Cluster, Protocol):
     async def pause(self, nodes: Sequence[str]) -> Facts:
-        """SIGSTOP. Facts: {node: {"pid": int, "state": "T"}} as the kernel reports it."""
+        """SIGSTOP, or a container's freezer. Facts: {node: {"pid": int, "state": "T" or "frozen"}} as the
+        kernel reports it."""
 
     async def resume(self, nodes: Sequence[str]) -> Facts:
-        """SIGCONT. The same facts; the state is no longer T. A node without a process is left alone."""
+        """SIGCONT, or thawed. The same facts, with another state. A node without a process is left alone."""
 
 
 class CanKill(Cluster, Protocol):
@@ -101,12 +120,34 @@ class CanDelay(Cluster, Protocol):
         """The same facts, measured again: rtt_before_ms with the delay, rtt_ms without."""
 
 
+class CanShape(Cluster, Protocol):
+    async def shape(self, links: Sequence[Link], how: Mapping[str, float]) -> Facts:
+        """Harms packets on each directed link, besides what is in force there already. how: of "loss",
+        "duplicate", "reorder" and "corrupt" the share of packets, from 0 to 1; of "rate_bytes_s" bytes a
+        second. Returns when it was seen to take effect, or after 2 s. Facts since then: {"a->b": {"packets",
+        "dropped", "duplicated", "reordered", "corrupted", "queued"}}, each a number of packets; queued: had
+        to wait for the rate."""
+
+    async def unshape(self, links: Sequence[Link], which: Sequence[str]) -> Facts:
+        """Ends these harms. The same facts, counted from the shape to now. Idempotent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Range:
     """The numbers an option may hold, both ends included."""
 
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a nemesis plans for: the processes it falls on, how long a run lasts, and what the cluster can, of
+    CAPABILITIES."""
+
+    nodes: Sequence[str]
+    time_limit_s: float
+    can: Collection[str] = CAPABILITIES
 
 
 # What an option may hold: a number in a range, or one of these values.
@@ -117,18 +158,22 @@ class Nemesis(Protocol):
     """One file in this room, one line in nemesis.NEMESES. It keeps nothing in itself: what it must remember
     between an inject and its heal belongs to the cluster (nemesis.in_force).
 
-    needs:      the capabilities a cluster must offer, of "cut", "pause", "kill", "delay"
-    on:         the processes it falls on
-    min_nodes:  how many of those there must be
-    min_time_s: the shortest run in which it makes sense
-    targets:    what Step.target may hold
-    options:    what Step.options holds: exactly these names, each with one of these values
+    needs:        the capabilities a cluster must offer, of CAPABILITIES
+    target_needs: {target: those it needs besides}, of targets that need more
+    on:           the processes it falls on
+    min_nodes:    how many of those there must be
+    min_time_s:   the shortest run in which it makes sense
+    targets:      what Step.target may hold
+    options:      what Step.options holds: exactly these names, each with one of these values
+    checkers:     names (checkers.CHECKERS) that judge runs with it, besides those every run has
     """
 
     @property
     def name(self) -> str: ...
     @property
     def needs(self) -> frozenset[str]: ...
+    @property
+    def target_needs(self) -> Mapping[str, frozenset[str]]: ...
     @property
     def on(self) -> Literal["nodes", "workers"]: ...
     @property
@@ -139,10 +184,11 @@ class Nemesis(Protocol):
     def targets(self) -> tuple[str, ...]: ...
     @property
     def options(self) -> Mapping[str, Choices]: ...
+    @property
+    def checkers(self) -> tuple[str, ...]: ...
 
-    def plan(self, rng: Random, nodes: Sequence[str], time_limit_s: float, first: int) -> list[Step]:
-        """Draws this nemesis' steps for a run from its own random stream; numbers count from `first`.
-        `nodes` are the processes it falls on."""
+    def plan(self, rng: Random, setting: Setting, first: int) -> list[Step]:
+        """Draws this nemesis' steps for a run from its own random stream; numbers count from `first`."""
 
     async def inject(self, cluster: Any, step: Step) -> Evidence:
         """Does the harm. Its evidence may still be partial: the heal's is final."""

@@ -15,7 +15,7 @@ from typing import Literal
 from nemesis.bursts import PICK, Length, bursts, choose, draw_pick, steps
 from nemesis.evidence import conclude, count, name, never_injected, nobody, not_held, not_passing
 from nemesis.in_force import in_force
-from nemesis.nemesis import CanCut, Choices, CutKind, Evidence, Facts, Link, Step
+from nemesis.nemesis import CanCut, Choices, CutKind, Evidence, Facts, Link, Setting, Step
 from nemesis.targets import choose_nodes, drawn_pair, find_leader, links_among, links_of
 
 WEIGHTS = {
@@ -48,20 +48,24 @@ class _Cut:
 class Partition:
     name = "partition"
     needs = frozenset({"cut"})
+    target_needs: Mapping[str, frozenset[str]] = {"one-way-messages": frozenset({"cut-messages"})}
     on: Literal["nodes"] = "nodes"
     min_nodes = 2
     min_time_s = 3.0
     targets = tuple(WEIGHTS)
     # Of the one-way targets only: whose messages are stopped, and whether those it sends or those sent to it.
     options: Mapping[str, Choices] = {"pick": PICK, "of": ("leader", "one"), "cannot": ("speak", "hear")}
+    checkers: tuple[str, ...] = ()
 
-    def plan(self, rng: Random, nodes: Sequence[str], time_limit_s: float, first: int) -> list[Step]:
-        windows = bursts(rng, time_limit_s, LENGTHS, shortest_s=SHORTEST_S)
+    def plan(self, rng: Random, setting: Setting, first: int) -> list[Step]:
+        windows = bursts(rng, setting.time_limit_s, LENGTHS, shortest_s=SHORTEST_S)
+        needs = self.target_needs
+        weights = {of: n for of, n in WEIGHTS.items() if needs.get(of, frozenset()) <= set(setting.can)}
         return steps(
             self.name,
             first,
             windows,
-            choose(rng, WEIGHTS, len(windows), ("isolate-leader",)),
+            choose(rng, weights, len(windows), ("isolate-leader",)),
             lambda: {
                 "pick": draw_pick(rng),
                 "of": rng.choices(("leader", "one"), (2, 1))[0],
@@ -86,7 +90,7 @@ class Partition:
             return never_injected()
         facts = await cluster.mend(cut.links)
         del force.injected[step.number]
-        force.cut[:] = [link for link in force.cut if link not in cut.links]
+        force.mend(cut.links)
         return await _evidence(cluster, step, cut, facts)
 
 

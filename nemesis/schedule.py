@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 from nemesis import NEMESES, resolve
-from nemesis.nemesis import Choices, Nemesis, Range, Step
+from nemesis.nemesis import CAPABILITIES, SERVICES, Choices, Nemesis, Range, Setting, Step
 
 Schedule = tuple[Step, ...]
 _FIELDS = ("number", "at_s", "nemesis", "action", "target", "options")
@@ -30,6 +30,7 @@ def draw(
     """The steps of these nemeses, sorted by time, all healed before the time limit.
 
     Each nemesis draws from a stream of its own, so that leaving one out moves no other's draws.
+    capabilities: what the cluster can; None: all there is
     Raises ScheduleError where a nemesis does not fit the cluster or the time.
     """
     check_fit(names, nodes, workers, time_limit_s, capabilities=capabilities)
@@ -37,7 +38,8 @@ def draw(
     for name in dict.fromkeys(names):
         nemesis = NEMESES[name]
         on = nodes if nemesis.on == "nodes" else workers
-        steps += nemesis.plan(Random(f"{seed}/nemesis/{name}"), on, time_limit_s, len(steps) // 2)
+        setting = Setting(on, time_limit_s, CAPABILITIES if capabilities is None else capabilities)
+        steps += nemesis.plan(Random(f"{seed}/nemesis/{name}"), setting, len(steps) // 2)
     return _sorted(steps)
 
 
@@ -50,7 +52,7 @@ def check_fit(
     capabilities: Collection[str] | None = None,
 ) -> None:
     """Raises ScheduleError for an unknown name, and where a nemesis needs more processes, more time or other
-    capabilities (None: not known yet) than there are."""
+    capabilities (None: all there is) than there are."""
     for name in names:
         nemesis = _resolve(name)
         have = len(nodes if nemesis.on == "nodes" else workers)
@@ -63,11 +65,22 @@ def check_fit(
             raise ScheduleError(
                 f"nemesis {name} needs a run of {nemesis.min_time_s:g} s, not of {time_limit_s:g} s"
             )
-        lacking = sorted(nemesis.needs - set(nemesis.needs if capabilities is None else capabilities))
-        if lacking:
-            raise ScheduleError(
-                f"nemesis {name} needs a cluster that can {', '.join(lacking)}; this one cannot"
-            )
+        if missing := lacking(nemesis, capabilities):
+            raise ScheduleError(f"nemesis {name} needs a cluster that {offers(missing)}; this one does not")
+
+
+def lacking(nemesis: Nemesis, capabilities: Collection[str] | None, target: str | None = None) -> list[str]:
+    """The capabilities that the nemesis, or a target of it, needs, and that are not among these (None: all
+    there is)."""
+    needs = nemesis.needs | nemesis.target_needs.get(target or "", frozenset())
+    return sorted(needs - set(CAPABILITIES if capabilities is None else capabilities))
+
+
+def offers(capabilities: Sequence[str]) -> str:
+    """What a cluster with these does, such as "can kill, pause and has gateway"."""
+    can = ", ".join(word for word in capabilities if word not in SERVICES)
+    has = ", ".join(word for word in capabilities if word in SERVICES)
+    return " and ".join([*([f"can {can}"] if can else []), *([f"has {has}"] if has else [])])
 
 
 def to_json(schedule: Sequence[Step]) -> list[dict[str, Any]]:
@@ -78,12 +91,19 @@ def to_json(schedule: Sequence[Step]) -> list[dict[str, Any]]:
     ]
 
 
-def from_json(data: Any) -> Schedule:
-    """The schedule that to_json wrote, or that somebody edited. Raises ScheduleError."""
+def from_json(data: Any, *, capabilities: Collection[str] | None = None) -> Schedule:
+    """The schedule that to_json wrote, or that somebody edited. Raises ScheduleError, also for what a cluster
+    with these capabilities (None: all there is) cannot do."""
     if not isinstance(data, list):
         raise ScheduleError(f"a schedule is a list of steps, not {_kind(data)}")
     steps = [_step(position, item) for position, item in enumerate(data)]
     _check_pairs(steps)
+    for step in steps:
+        if missing := lacking(NEMESES[step.nemesis], capabilities, step.target):
+            raise ScheduleError(
+                f"schedule step {step.number}: {step.nemesis} {step.target} needs a cluster that"
+                f" {offers(missing)}; this one does not"
+            )
     return _sorted(steps)
 
 

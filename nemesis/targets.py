@@ -14,7 +14,8 @@ LEADER_DEADLINE_S = 2.0
 # Three nodes that start again on a busy host take a few seconds.
 FREE_DEADLINE_S = 15.0
 _POLL_S = 0.05
-_ANY_SILENCE: tuple[Silence, ...] = ("paused", "down")
+_UNLED = f"no leader was known within {LEADER_DEADLINE_S:g} s, so the draw chose"
+ANY_SILENCE: tuple[Silence, ...] = ("paused", "down")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,10 @@ class Chosen:
 
 
 async def choose_nodes(
-    cluster: Cluster, target: str, pick: float, avoid: Sequence[Silence] = _ANY_SILENCE
+    cluster: Cluster, target: str, pick: float, avoid: Sequence[Silence] = ANY_SILENCE
 ) -> Chosen:
-    """Resolves "leader", "one", "majority" (of all nodes) or "all" to nodes that no fault silences already.
+    """Resolves "leader", "follower", "one", "majority" (of all nodes) or "all", among nodes that no fault
+    silences already.
 
     pick: the draw, from 0 up to 1, that decides where there is a choice, so that a replay chooses the same
     Where no leader is known in time the draw chooses in its place, and the note says so. Waits a while for
@@ -38,12 +40,14 @@ async def choose_nodes(
         leader = await find_leader(cluster)
         if leader is not None:
             return Chosen((leader,))
-        nodes = drawn(await _free(cluster, avoid), pick, 1)
-        return Chosen(nodes, f"no leader was known within {LEADER_DEADLINE_S:g} s, so the draw chose")
-    free = await _free(cluster, avoid)
-    return Chosen(
-        drawn(free, pick, {"one": 1, "majority": len(cluster.nodes) // 2 + 1, "all": len(free)}[target])
-    )
+        return Chosen(drawn(await free(cluster, cluster.nodes, avoid), pick, 1), _UNLED)
+    if target == "follower":
+        leader = await find_leader(cluster)
+        followers = [node for node in cluster.nodes if node != leader]
+        return Chosen(drawn(await free(cluster, followers, avoid), pick, 1), "" if leader else _UNLED)
+    among = await free(cluster, cluster.nodes, avoid)
+    count = {"one": 1, "majority": len(cluster.nodes) // 2 + 1, "all": len(among)}[target]
+    return Chosen(drawn(among, pick, count))
 
 
 async def find_leader(cluster: Cluster) -> str | None:
@@ -60,14 +64,15 @@ async def find_leader(cluster: Cluster) -> str | None:
         await asyncio.sleep(_POLL_S)
 
 
-async def _free(cluster: Cluster, avoid: Sequence[Silence]) -> list[str]:
+async def free(cluster: Cluster, names: Sequence[str], avoid: Sequence[Silence] = ANY_SILENCE) -> list[str]:
+    """Those of these nodes, workers and services that no fault silences, once there are any."""
     silenced = in_force(cluster).silenced
     loop = asyncio.get_running_loop()
     deadline = loop.time() + FREE_DEADLINE_S
     while True:
-        free = [node for node in cluster.nodes if silenced.get(node) not in avoid]
-        if free or loop.time() >= deadline:
-            return free
+        found = [name for name in names if silenced.get(name) not in avoid]
+        if found or loop.time() >= deadline:
+            return found
         await asyncio.sleep(_POLL_S)
 
 
@@ -82,6 +87,11 @@ def drawn_pair(nodes: Sequence[str], pick: float) -> Link:
     """One pair of nodes, of all there are."""
     pairs = list(combinations(nodes, 2))
     return pairs[int(pick * len(pairs))]
+
+
+def cloud(name: str) -> str:
+    """Where a node or a worker stands: cp-aws-1 in aws."""
+    return name.split("-")[1]
 
 
 def links_of(node: str, nodes: Sequence[str]) -> tuple[Link, ...]:

@@ -37,6 +37,17 @@ def test_a_read_sees_the_last_write_or_one_that_overlaps() -> None:
     assert "can have held only 1 and 2 during it" in verdict.summary
 
 
+def test_what_is_acknowledged_is_what_was_to_be_written() -> None:
+    """Even where nobody looked before it was gone."""
+    replaced = write(2, "r", 2, 20, 30)
+    verdict = judged(write(1, "r", 1, 0, 10, result=["r", 7], node="w1"), replaced)
+    assert [(anomaly.kind, anomaly.ops) for anomaly in verdict.anomalies] == [("altered-write", (0,))]
+    assert "Write 0 of 1 to r (process 1, at w1) was acknowledged as 7" in verdict.summary
+    verdict = judged(cas(1, "r", (None, 1), 0, 10, result=["r", [None, 7]]), replaced)
+    assert [anomaly.kind for anomaly in verdict.anomalies] == ["altered-write"]
+    assert "was acknowledged as 7" in verdict.summary
+
+
 def test_reads_do_not_go_back() -> None:
     writes = [write(1, "r", 1, 0, 10), write(2, "r", 2, 20, 60)]
     assert judged(*writes, read(3, "r", 1, 22, 25), read(3, "r", 2, 30, 35)).valid is Validity.YES

@@ -18,6 +18,7 @@ from checkers.history import Call, History, Op
 from checkers.verdict import Validity
 from tests.checkers.build import counted, digest
 from tests.checkers.model import NODES, correct
+from workloads import WORKLOADS
 
 Event = dict[str, Any]
 # Changes a history for the worse, in place; False where this one offers no opportunity.
@@ -42,7 +43,7 @@ def run(seed: int, workload: str) -> History:
 def test_correct_runs_are_judged_yes(workload: str) -> None:
     for seed in range(25):
         history = run(seed, workload)
-        for name in (*RUN_CHECKERS, OF_WORKLOAD[workload]):
+        for name in (*RUN_CHECKERS, *WORKLOADS[workload].checkers):
             verdict = CHECKERS[name](history)
             assert verdict.valid is Validity.YES, (seed, verdict)
             assert verdict.checker == name

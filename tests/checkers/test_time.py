@@ -124,9 +124,13 @@ def test_a_leader_soon_after_the_last_heal() -> None:
 
 def test_an_answer_to_a_client_shows_a_leader_too() -> None:
     cut = fault(1, "partition", ["n1"], 5 * S, 10 * S)
-    final = read(1, "k", [], 11 * S, 12 * S)
+    final = read(1, "k", [], 11 * S, 12 * S, witness=7)
     assert recovery(ran([2 * S], cut, final, end_ms=40 * S)).valid is Validity.YES
-    before = read(1, "k", [], 9 * S, 12 * S)  # invoked before the heal: may have been answered before, too
+    of_a_worker = read(1, "o", None, 11 * S, 12 * S)  # which needs no leader, and names no log index
+    assert recovery(ran([2 * S], cut, of_a_worker, end_ms=40 * S)).valid is Validity.NO
+    before = read(
+        1, "k", [], 9 * S, 12 * S, witness=7
+    )  # invoked before the heal: may have been answered before, too
     assert recovery(ran([2 * S], cut, before, end_ms=40 * S)).valid is Validity.NO
 
 
@@ -149,8 +153,9 @@ def test_a_moment_that_the_next_fault_overtakes_proves_nothing() -> None:
     assert kinds(recovery(ran([2 * S, 41 * S], late, end_ms=60 * S))) == ["no-leader"]
 
 
-def test_a_fault_of_workers_alone_is_no_excuse_and_no_moment() -> None:
-    stop = fault(1, "workers", ["w1"], 5 * S, 10 * S)
+@pytest.mark.parametrize("struck", ["w1", "minio"])
+def test_a_fault_that_no_node_notices_is_no_excuse_and_no_moment(struck: str) -> None:
+    stop = fault(1, "some fault", [struck], 5 * S, 10 * S)
     verdict = recovery(ran([2 * S], stop, end_ms=60 * S))
     assert verdict.valid is Validity.YES
     assert verdict.evidence["moments_judged"] == 1

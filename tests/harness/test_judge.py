@@ -1,5 +1,6 @@
 """A run is judged by all of its checkers, and what cannot be judged is never green."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,11 +11,14 @@ from checkers import CHECKERS, RUN_CHECKERS
 from checkers.history import History, HistoryError
 from checkers.verdict import Validity, Verdict, worst
 from harness.judge import judge
+from nemesis import NEMESES
+from reports.record import RecordError
 from workloads import WORKLOADS
 
 
-def run(workload: str = "append", status: str = "done") -> Any:
-    return SimpleNamespace(meta={"plan": {"workload": workload}, "status": status}, history=History())
+def run(workload: str = "append", status: str = "done", nemeses: Any = ("none",)) -> Any:
+    plan = {"workload": workload, "nemeses": nemeses}
+    return SimpleNamespace(path=Path("there"), meta={"plan": plan, "status": status}, history=History())
 
 
 def fine(name: str) -> Any:
@@ -33,6 +37,20 @@ def test_the_checkers_of_every_run_and_those_of_the_workload(workload: str) -> N
     own = WORKLOADS[workload].checkers
     assert own
     assert {verdict.checker for verdict in judge(run(workload))} == {*RUN_CHECKERS, *own}
+
+
+def test_and_those_of_its_nemeses_once() -> None:
+    named = {name: nemesis.checkers for name, nemesis in NEMESES.items() if nemesis.checkers}
+    assert named == {"stop": ("availability",), "cloud": ("availability",)}
+    said = [verdict.checker for verdict in judge(run(nemeses=["pause", "stop", "cloud"]))]
+    assert said.count("availability") == 1
+    assert "availability" not in [verdict.checker for verdict in judge(run(nemeses=["pause"]))]
+
+
+@pytest.mark.parametrize("nemeses", [["kil"], 3, [["kill"]]])
+def test_nemeses_that_are_not_known_here_are_refused(nemeses: Any) -> None:
+    with pytest.raises(RecordError, match=r"plan\.nemeses is .*; expected some of: none, partition"):
+        judge(run(nemeses=nemeses))
 
 
 def test_only_a_run_that_finished_can_be_green(all_fine: dict[str, Any]) -> None:

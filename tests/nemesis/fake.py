@@ -6,11 +6,19 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-from nemesis.nemesis import CutKind, Facts, Link, Step
+from nemesis.nemesis import CAPABILITIES, CutKind, Facts, Link, Step
 
 NODES = ("cp-aws-1", "cp-gcp-1", "cp-azure-1")
+SERVICES = ("gateway", "minio")
 WORKERS = ("worker-aws-1", "worker-aws-2", "worker-gcp-1", "worker-azure-1")
 RTT_MS = 50.0
+COUNTED = {
+    "loss": "dropped",
+    "duplicate": "duplicated",
+    "reorder": "reordered",
+    "corrupt": "corrupted",
+    "rate_bytes_s": "queued",
+}
 T = TypeVar("T")
 
 
@@ -18,16 +26,20 @@ class FakeCluster:
     """mute: links nobody speaks on. dying: links on which messages pass at first only.
     cut_ms: how long every cut has lasted.
     unstoppable, immortal: processes that SIGSTOP, or a kill, does not reach.
-    slack_ms: how much of an extra delay goes missing. leads: the leader, seen while it runs."""
+    slack_ms: how much of an extra delay goes missing. leads: the leader, seen while it runs.
+    stopped: what the kernel says of a process that stands still. obeys: a graceful stop ends with this code.
+    packets: how many pass on a link. hits: the share of them that a harm falls on; None: what was asked."""
 
     def __init__(self, nodes: Sequence[str] = NODES, workers: Sequence[str] = WORKERS) -> None:
         self.nodes = tuple(nodes)
         self.workers = tuple(workers)
-        self.capabilities = frozenset({"cut", "pause", "kill", "delay"})
+        self.services = SERVICES
+        self.homes = {"minio": "aws"}
+        self.capabilities = frozenset(CAPABILITIES)
         self.leads: str | None = self.nodes[0]
         self.calls: list[tuple[Any, ...]] = []
-        self.pids = {name: 100 + place for place, name in enumerate((*nodes, *workers))}
-        self.states = dict.fromkeys((*nodes, *workers), "S")
+        self.pids = {name: 100 + place for place, name in enumerate((*nodes, *workers, *SERVICES))}
+        self.states = dict.fromkeys(self.pids, "S")
         self.cuts: dict[Link, CutKind] = {}
         self.delays: dict[Link, float] = {}
         self.mute: list[Link] = []
@@ -36,6 +48,11 @@ class FakeCluster:
         self.unstoppable: list[str] = []
         self.immortal: list[str] = []
         self.slack_ms = 0.0
+        self.stopped = "T"
+        self.obeys = 0
+        self.shapes: dict[Link, dict[str, float]] = {}
+        self.packets = 500
+        self.hits: float | None = None
 
     async def leader(self) -> str | None:
         return self.leads if self.leads is None or self.states[self.leads] == "S" else None
@@ -70,7 +87,7 @@ class FakeCluster:
         self.calls.append(("pause", tuple(nodes)))
         for node in nodes:
             if node not in self.unstoppable and self.states[node] != "X":
-                self.states[node] = "T"
+                self.states[node] = self.stopped
         return self._processes(nodes)
 
     async def resume(self, nodes: Sequence[str]) -> Facts:
@@ -90,7 +107,7 @@ class FakeCluster:
 
     async def stop_nodes(self, nodes: Sequence[str]) -> Facts:
         self.calls.append(("stop", tuple(nodes)))
-        return self._end(nodes, {"exit_code": 0})
+        return self._end(nodes, {"exit_code": self.obeys})
 
     def _end(self, nodes: Sequence[str], more: Mapping[str, int]) -> Facts:
         for node in nodes:
@@ -122,6 +139,31 @@ class FakeCluster:
             for link in links:
                 del self.delays[link]
         return self._round_trips(before)
+
+    async def shape(self, links: Sequence[Link], how: Mapping[str, float]) -> Facts:
+        self.calls.append(("shape", tuple(links), dict(how)))
+        for link in links:
+            self.shapes.setdefault(link, {}).update(how)
+        return self._counts(links)
+
+    async def unshape(self, links: Sequence[Link], which: Sequence[str]) -> Facts:
+        self.calls.append(("unshape", tuple(links), tuple(which)))
+        facts = self._counts(links)
+        for link in links:
+            for harm in which:
+                self.shapes.get(link, {}).pop(harm, None)
+        return facts
+
+    def _counts(self, links: Sequence[Link]) -> Facts:
+        facts: Facts = {}
+        for src, dst in links:
+            packets = 0 if (src, dst) in self.mute or self.states[src] != "S" else self.packets
+            facts[f"{src}->{dst}"] = {"packets": packets}
+            for harm, counted in COUNTED.items():
+                share = self.shapes.get((src, dst), {}).get(harm, 0.0)
+                hit = min(share, 1.0) if self.hits is None or not share else self.hits
+                facts[f"{src}->{dst}"][counted] = round(packets * hit)
+        return facts
 
     def _round_trips(self, before: Mapping[Link, float | None]) -> Facts:
         return {

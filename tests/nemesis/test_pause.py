@@ -11,7 +11,8 @@ A, B, C = NODES
 
 
 @pytest.mark.parametrize(
-    ("target", "nodes"), [("leader", (A,)), ("one", (B,)), ("majority", (B, C)), ("all", (A, B, C))]
+    ("target", "nodes"),
+    [("leader", (A,)), ("follower", (C,)), ("one", (B,)), ("majority", (B, C)), ("all", (A, B, C))],
 )
 def test_stops_and_resumes(target: str, nodes: tuple[str, ...]) -> None:
     cluster = FakeCluster()
@@ -22,7 +23,7 @@ def test_stops_and_resumes(target: str, nodes: tuple[str, ...]) -> None:
     assert in_force(cluster).silenced == dict.fromkeys(nodes, "paused")
     ended = wait(PAUSE.heal(cluster, asked))
     assert ended.took_effect
-    assert ended.summary == f"stopped: {', '.join(nodes)}; resumed"
+    assert ended.summary == f"paused: {', '.join(nodes)}; resumed"
     assert ended.facts["paused"][nodes[0]]["state"] == "T"
     assert ended.facts["resumed"][nodes[0]]["state"] == "S"
     assert cluster.calls == [("pause", nodes), ("resume", nodes)]
@@ -37,6 +38,16 @@ def test_no_proof_where_the_kernel_does_not_say_stopped() -> None:
     for evidence in (begun, ended):
         assert not evidence.took_effect
         assert f"{B} is in state S, not T" in evidence.summary
+
+
+def test_a_frozen_container_stands_still_too() -> None:
+    cluster = FakeCluster()
+    cluster.stopped = "frozen"
+    assert wait(PAUSE.inject(cluster, step("pause", "leader"))).took_effect
+    cluster.unstoppable = [A]
+    ended = wait(PAUSE.heal(cluster, step("pause", "leader")))
+    assert not ended.took_effect
+    assert f"{A} is in state frozen after resume" in ended.summary
 
 
 def test_no_proof_where_it_stays_stopped() -> None:

@@ -135,9 +135,32 @@ def test_what_does_not_fit_is_refused_in_one_line(
 
 
 def test_a_cluster_that_cannot_do_it_is_refused() -> None:
-    with pytest.raises(ScheduleError, match="workers needs a cluster that can kill, pause"):
+    with pytest.raises(ScheduleError, match="workers needs a cluster that can kill, pause; this one"):
         check_fit(["workers"], NODES, WORKERS, 30, capabilities=frozenset({"cut"}))
+    with pytest.raises(ScheduleError, match="gateway needs a cluster that can kill and has gateway;"):
+        draw(["gateway"], 7, NODES, WORKERS, 30, capabilities=frozenset({"pause"}))
     check_fit(FAULTS, NODES, WORKERS, 12, capabilities=frozenset({"cut", "pause", "kill", "delay"}))
+
+
+def test_a_cluster_that_cuts_packets_only_is_not_asked_to_cut_messages() -> None:
+    can = frozenset({"cut"})
+    schedules = [draw(["partition"], seed, NODES, WORKERS, 12, capabilities=can) for seed in range(100)]
+    targets = {s.target for schedule in schedules for s in schedule}
+    assert targets == set(NEMESES["partition"].targets) - {"one-way-messages"}
+    assert from_json(to_json(schedules[0]), capabilities=can) == schedules[0]
+
+
+def test_nor_may_a_schedule_from_a_file_ask_for_what_a_cluster_cannot_do() -> None:
+    schedule = next(
+        drawn(["partition"], seed)
+        for seed in range(100)
+        if "one-way-messages" in [step.target for step in drawn(["partition"], seed)]
+    )
+    assert from_json(to_json(schedule), capabilities=frozenset({"cut", "cut-messages"})) == schedule
+    with pytest.raises(ScheduleError, match="partition one-way-messages needs a cluster that can cut-mess"):
+        from_json(to_json(schedule), capabilities=frozenset({"cut"}))
+    with pytest.raises(ScheduleError, match="pause leader needs a cluster that can pause; this one does"):
+        from_json(to_json(drawn(["pause"], 1)), capabilities=frozenset({"cut"}))
 
 
 def test_there_and_back_through_json() -> None:

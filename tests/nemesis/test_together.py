@@ -86,7 +86,7 @@ def test_the_isolated_leader_is_not_paused_as_the_leader_where_it_leads_no_more(
 
 
 def test_whatever_is_drawn_everything_is_whole_again_at_the_end() -> None:
-    names = ["partition", "pause", "kill", "latency", "workers"]
+    names = [name for name in NEMESES if name != "none"]
 
     async def play(cluster: FakeCluster, schedule: tuple[Step, ...]) -> list[Evidence]:
         said = []
@@ -103,6 +103,7 @@ def test_whatever_is_drawn_everything_is_whole_again_at_the_end() -> None:
         assert set(cluster.states.values()) == {"S"}
         assert not cluster.cuts
         assert not cluster.delays
+        assert not any(cluster.shapes.values())
         assert in_force(cluster).silenced == {}
         assert in_force(cluster).injected == {}
         assert in_force(cluster).cut == []

@@ -7,6 +7,11 @@ from nemesis.nemesis import Step
 from tests.nemesis.fake import WORKERS, FakeCluster, step, wait
 
 NEMESIS = NEMESES["workers"]
+SAID = {
+    "stop": ("stopped", "started again"),
+    "kill": ("killed", "started again"),
+    "pause": ("paused", "resumed"),
+}
 VERBS = {"stop": ("stop", "start"), "kill": ("kill", "start"), "pause": ("pause", "resume")}
 
 
@@ -23,9 +28,18 @@ def test_takes_workers_away_and_brings_them_back(how: str, target: str, workers:
     assert begun.nodes == workers
     ended = wait(NEMESIS.heal(cluster, harm(how, target)))
     assert ended.took_effect
-    assert ended.summary == f"{how}: {', '.join(workers)}; back"
+    assert ended.summary == f"{SAID[how][0]}: {', '.join(workers)}; {SAID[how][1]}"
     assert [(verb, nodes) for verb, nodes, *_ in cluster.calls] == [(verb, workers) for verb in VERBS[how]]
     assert all(cluster.states[worker] == "S" for worker in workers)
+
+
+def test_leaves_to_another_fault_what_that_holds_down() -> None:
+    cluster, lost = FakeCluster(), step("cloud", "leader", 1, lose_unsynced=False)
+    wait(NEMESES["cloud"].inject(cluster, lost))
+    assert wait(NEMESIS.inject(cluster, harm("kill"))).nodes == WORKERS[2:]
+    assert wait(NEMESES["cloud"].heal(cluster, lost)).took_effect
+    assert wait(NEMESIS.heal(cluster, harm("kill"))).took_effect
+    assert set(cluster.states.values()) == {"S"}
 
 
 @pytest.mark.parametrize("how", VERBS)
