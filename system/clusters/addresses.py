@@ -2,8 +2,8 @@
 
 Block b is 127.77.b.0/24: site i listens on 127.77.b.i with the usual ports, and dials site j through the
 link listener 127.77.b.(100 + i), port 16000 + j. Where only 127.0.0.1 can be bound (macOS), block b is 128
-ports on it instead. All ports lie below the ephemeral range, so no outgoing connection can take one by
-chance.
+ports on it instead. An object store's ports are shared by no two blocks: it insists on having them on every
+address. All ports lie below the ephemeral range, so no outgoing connection can take one by chance.
 
 A lease is an flock on a file of the user's own; the kernel drops it when its last holder is gone. Holders are
 the
@@ -28,6 +28,8 @@ GRPC_PORT = 15051
 HTTP_PORT = 18080
 LINK_PORT = 16000
 BLOCKS = 128
+_STORE_PORT = 13000
+_STORE_PORTS = 16
 _ONE_ADDRESS_PORT = 16384
 _ONE_ADDRESS_PORTS = 128
 
@@ -37,7 +39,8 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Who listens where. links: {(source, destination): where the source dials the destination}."""
+    """Who listens where. links: {(source, destination): where the source dials the destination}.
+    grpc: a node's gRPC services; a store's S3 server."""
 
     grpc: dict[str, Address]
     http: dict[str, Address]
@@ -55,8 +58,8 @@ class Lease:
     lock_fd: int
 
 
-def lease(nodes: Sequence[str], dials: Sequence[Pair]) -> Lease:
-    """Takes the first free block for these nodes and these (source, destination) links.
+def lease(nodes: Sequence[str], dials: Sequence[Pair], stores: Sequence[str] = ()) -> Lease:
+    """Takes the first free block for these nodes, these (source, destination) links and at most one store.
 
     Raises ClusterError where none of the 128 blocks is free.
     """
@@ -65,7 +68,7 @@ def lease(nodes: Sequence[str], dials: Sequence[Pair]) -> Lease:
         lock_fd = _lock(number)
         if lock_fd is None:
             continue
-        book = plan(number, nodes, dials, one_address=not _can_bind(f"{NETWORK}.{number}.1"))
+        book = plan(number, nodes, dials, stores, one_address=not _can_bind(f"{NETWORK}.{number}.1"))
         try:
             return Lease(number, book, _occupy(book), lock_fd)
         except OSError as error:  # a stranger is on one of its ports
@@ -77,23 +80,35 @@ def lease(nodes: Sequence[str], dials: Sequence[Pair]) -> Lease:
     )
 
 
-def plan(number: int, nodes: Sequence[str], dials: Sequence[Pair], *, one_address: bool) -> Book:
+def plan(
+    number: int, nodes: Sequence[str], dials: Sequence[Pair], stores: Sequence[str] = (), *, one_address: bool
+) -> Book:
     """The addresses of block `number`: on 127.77.number.0/24, or as ports of 127.0.0.1."""
+    store_port = store_ports(number)[-1]
     if one_address:
         ports = iter(range(_ONE_ADDRESS_PORT + number * _ONE_ADDRESS_PORTS, 2**16))
         return Book(
-            grpc={node: ("127.0.0.1", next(ports)) for node in nodes},
+            grpc={node: ("127.0.0.1", next(ports)) for node in nodes}
+            | dict.fromkeys(stores, ("127.0.0.1", store_port)),
             http={node: ("127.0.0.1", next(ports)) for node in nodes},
             links={pair: ("127.0.0.1", next(ports)) for pair in dials},
         )
     places = {
-        site: i for i, site in enumerate(dict.fromkeys([*nodes, *(s for pair in dials for s in pair)]), 1)
+        site: i
+        for i, site in enumerate(dict.fromkeys([*nodes, *stores, *(s for pair in dials for s in pair)]), 1)
     }
     return Book(
-        grpc={node: (f"{NETWORK}.{number}.{places[node]}", GRPC_PORT) for node in nodes},
+        grpc={node: (f"{NETWORK}.{number}.{places[node]}", GRPC_PORT) for node in nodes}
+        | {store: (f"{NETWORK}.{number}.{places[store]}", store_port) for store in stores},
         http={node: (f"{NETWORK}.{number}.{places[node]}", HTTP_PORT) for node in nodes},
         links={(a, b): (f"{NETWORK}.{number}.{100 + places[a]}", LINK_PORT + places[b]) for a, b in dials},
     )
+
+
+def store_ports(number: int) -> range:
+    """Block `number`'s ports for an object store: the last for its S3 server, the others for its parts."""
+    first = _STORE_PORT + number * _STORE_PORTS
+    return range(first, first + _STORE_PORTS)
 
 
 def _occupy(book: Book) -> dict[Pair, socket.socket]:

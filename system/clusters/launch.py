@@ -11,8 +11,9 @@ from pathlib import Path
 from system.clusters import sites
 from system.clusters.supervision import python_env
 
-# A proxy for web traffic has no business between processes of one machine.
-_PROXY_VARIABLES = ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy")
+# Neither a proxy for web traffic nor an account in a real cloud has any business between processes of one
+# machine.
+_NOT_OURS = ("http_proxy", "https_proxy", "grpc_proxy", "all_proxy", "aws_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,5 +67,5 @@ def node_environment(name: str, cluster_id: str, seed: int, place: Place) -> dic
 
 def inherited_environment() -> Mapping[str, str]:
     """Ours, so that `python -m system…` works in it from any directory, logs at once, and dials directly."""
-    kept = {key: value for key, value in os.environ.items() if key.lower() not in _PROXY_VARIABLES}
+    kept = {key: value for key, value in os.environ.items() if not key.lower().startswith(_NOT_OURS)}
     return python_env({**kept, "PYTHONUNBUFFERED": "1"})

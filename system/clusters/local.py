@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from system.client import Client
-from system.clusters import disk, launch, sites
+from system.client import Client, Service
+from system.clusters import disk, launch, object_store, observer, sites
 from system.clusters.addresses import Pair
 from system.clusters.errors import ClusterError
 from system.clusters.launch import Place
@@ -23,6 +23,7 @@ from system.clusters.links import CutKind
 from system.clusters.observer import Observer
 from system.clusters.round_trip import round_trip_ms
 from system.clusters.supervision import Supervision, last_lines
+from system.object_client import ObjectClient
 
 Facts = dict[str, Any]
 
@@ -41,14 +42,18 @@ class LocalCluster:
     scratch: data_dir is a directory for this cluster alone, empty so far: where this process is gone without
         having stopped the cluster, it is removed
     mutant: start the control plane with this bug planted (system/mutants.py)
+    store: start an object store too, the service minio, which workers reach through links (object_store.py)
     env: further environment of every process
 
     starts: {node: boots started}. exits: {"node", "time_ns", "code"} of processes that ended unasked.
-    Facts of the verbs are as nemesis/nemesis.py has them; verbs take workers' names too.
+    Facts of the verbs are as nemesis/nemesis.py has them; verbs take the names of workers and services too.
     """
 
     name = "local"
-    capabilities = frozenset({"cut", "pause", "kill", "delay"})
+    node_counts = (1, 3, 5)
+    # Of one with a store.
+    capabilities = frozenset({"cut", "cut-messages", "pause", "kill", "delay", object_store.NAME})
+    homes = sites.HOMES
 
     def __init__(
         self,
@@ -61,16 +66,19 @@ class LocalCluster:
         data_dir: Path,
         scratch: bool = False,
         mutant: str | None = None,
+        store: bool = False,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.nodes = sites.control_plane(nodes)
         self.workers = sites.WORKERS if workers else ()
+        self.services = tuple(sites.HOMES) if store else ()
+        self.capabilities = type(self).capabilities - frozenset(sites.HOMES) | frozenset(self.services)
         self.client_sites = sites.CLIENT_SITES
         self.cluster_id = f"local-{seed}"
         self.starts: dict[str, int] = {}
         self.exits: list[Facts] = []
         self._seed = seed
-        self._dials = sites.dials(self.nodes, self.workers)
+        self._dials = sites.dials(self.nodes, self.workers, self.services)
         self._delays_ms = dict.fromkeys(sites.cross_cloud(self._dials), cross_cloud_ms) | dict(
             delays_ms or {}
         )
@@ -80,20 +88,28 @@ class LocalCluster:
         self._env = dict(env or {})
         self._supervision: Supervision | None = None
         self._observer: Observer | None = None
+        self._block = 0
         self._grpc: dict[str, str] = {}
         self._http: dict[str, str] = {}
         self._links: dict[Pair, str] = {}
         self._extra_ms: dict[Pair, float] = {}
 
+    @staticmethod
+    def check() -> None:
+        """Raises ClusterError where this machine cannot have one."""
+
     # Starting and stopping.
 
     async def start(self) -> None:
-        """Returns when every control-plane node answers SERVING. Raises ClusterError, which names who did not
-        and shows its last log lines; nothing is left behind then."""
+        """Returns when every control-plane node answers SERVING, and the store has its bucket. Raises
+        ClusterError, which names who did not and shows its last log lines; nothing is left behind then."""
         try:
             await self._open()
             await self._spawn("ticker", launch.ticker_command(self._lag_file), {})
-            await self._start_all([*self.nodes, *self.workers], until_serving=self.nodes)
+            names = [*self.nodes, *self.workers, *self.services]
+            await self._start_all(names, until_serving=[*self.nodes, *self.services])
+            for service in self.services:
+                await asyncio.to_thread(object_store.make_bucket, self._grpc[service])
         except BaseException:
             await self.stop()
             raise
@@ -106,6 +122,8 @@ class LocalCluster:
             await observer.close()
         if supervision is not None:
             await supervision.close()
+        if self.services and supervision is not None:
+            object_store.clean_up(self._block)
 
     async def save_logs(self, into: Path) -> None:
         """Copies what the nodes wrote to into/<node>/ (stdout.log, stderr.log, wal.jsonl, events-*.jsonl, and
@@ -114,7 +132,7 @@ class LocalCluster:
         Everybody stands still meanwhile. A node that went on while others' logs were copied would, in the
         copies, commit what nobody else holds: after a crash in mid-run a correct system would look guilty.
         """
-        names = [*self.nodes, *self.workers]
+        names = [*self.nodes, *self.workers, *self.services]
         metrics = await asyncio.gather(*(self._metrics(name) for name in names))
         still = [name for name in names if name in self.starts] if self._supervision else []
         with contextlib.suppress(ClusterError):  # a supervisor that is gone has taken them with it
@@ -135,8 +153,20 @@ class LocalCluster:
         """{control-plane node: "ip:port"} as dialled from a site, through its links."""
         return self._dialled(site, self.nodes)
 
-    def client(self, site: str, *, client_id: str, pinned: str | None = None, retry: bool = False) -> Client:
-        """A logical client that stands at this site."""
+    def client(
+        self,
+        site: str,
+        *,
+        client_id: str,
+        pinned: str | None = None,
+        retry: bool = False,
+        service: Service = "control-plane",
+    ) -> Client | ObjectClient:
+        """A logical client that stands at this site. retry: means nothing to workers, which know no
+        sessions."""
+        if service == "workers":
+            workers = self.worker_addresses(site)
+            return ObjectClient(workers, cluster_id=self.cluster_id, client_id=client_id, pinned=pinned)
         return Client(
             self.addresses(site), cluster_id=self.cluster_id, client_id=client_id, pinned=pinned, retry=retry
         )
@@ -158,20 +188,12 @@ class LocalCluster:
 
     async def leader(self) -> str | None:
         """Who says that it leads, of the highest term."""
-        answers = await asyncio.gather(*map(self.status, self.nodes))
-        leaders = [answer for answer in answers if answer and answer["role"] == "leader"]
-        best = max(leaders, key=lambda answer: int(answer["term"]), default=None)
-        return str(best["node"]) if best else None
+        return await observer.leader(self.status, self.nodes)
 
     async def worker_states(self) -> dict[str, Any] | None:
         """{"node": the leader, "workers": {id: status}} as the leader's /cluster-state has it."""
-        leader = await self.leader()
-        if leader is None or self._observer is None:
-            return None
-        answer = await self._observer.get(leader, "/cluster-state")
-        if answer is None or answer[0] != 200:
-            return None
-        return {"node": leader, "workers": {view["id"]: view["status"] for view in json.loads(answer[1])}}
+        looking = self._observer
+        return await observer.worker_states(looking, await self.leader()) if looking else None
 
     # Links.
 
@@ -236,11 +258,12 @@ class LocalCluster:
         book = await self._ask(
             "open",
             nodes=[*self.nodes, *self.workers],
+            stores=list(self.services),
             dials=self._dials,
             delays_s=[[a, b, delay_ms / 1e3] for (a, b), delay_ms in self._delays_ms.items()],
             seed=self._seed,
         )
-        self._grpc, self._http = book["grpc"], book["http"]
+        self._block, self._grpc, self._http = book["block"], book["grpc"], book["http"]
         self._links = {(a, b): address for a, b, address in book["links"]}
         self._observer = Observer(self.cluster_id, self._grpc, self._http)
 
@@ -253,7 +276,13 @@ class LocalCluster:
     async def _start_process(self, name: str) -> Facts:
         if name in self.workers:
             env = launch.worker_environment(name, self.cluster_id, self._seed, self._place(name))
+            for service in self.services:
+                env |= object_store.worker_environment(self._links[name, service])
             facts = await self._spawn(name, self.worker_command(), env)
+        elif name in self.services:
+            facts = await self._spawn(
+                name, self.store_command(), object_store.environment(self._directory(name))
+            )
         else:
             env = launch.node_environment(name, self.cluster_id, self._seed, self._place(name))
             facts = await self._spawn(name, self.node_command(), env)
@@ -278,6 +307,11 @@ class LocalCluster:
     def worker_command(self) -> list[str]:
         return launch.worker_command()
 
+    def store_command(self) -> list[str]:
+        return object_store.command(
+            self._grpc[object_store.NAME], self._block, self._directory(object_store.NAME)
+        )
+
     async def _start_all(self, names: Sequence[str], *, until_serving: Sequence[str]) -> Facts:
         """Returns once those answer. Raises ClusterError where one of `names` ends before."""
         ended, deadline_s = len(self.exits), time.monotonic() + START_TIMEOUT_S
@@ -291,8 +325,7 @@ class LocalCluster:
         self, name: str, started: Sequence[str], ended: int, deadline_s: float
     ) -> None:
         """started: whose end is an error, among the exits from number `ended` on."""
-        assert self._observer is not None
-        while not await self._observer.serving(name, timeout_s=0.5):
+        while not await self._serves(name):
             for facts in self.exits[ended:]:
                 if facts["node"] in started:
                     code, node = facts["code"], facts["node"]
@@ -303,6 +336,15 @@ class LocalCluster:
                 raise ClusterError(
                     f"{name} did not answer within {START_TIMEOUT_S:g} s{self._last_words(name)}"
                 )
+
+    async def _serves(self, name: str) -> bool:
+        """Whether it answers; waits a while for it."""
+        if name not in self.services:
+            return bool(self._observer and await self._observer.serving(name, timeout_s=0.5))
+        serving = await asyncio.to_thread(object_store.serves, self._grpc[name])
+        if not serving:  # refused at once, it may be
+            await asyncio.sleep(0.05)
+        return serving
 
     def _last_words(self, name: str) -> str:
         directory = self._directory(name)
@@ -322,7 +364,9 @@ class LocalCluster:
         return self._data_dir / "lag.jsonl"
 
     async def _metrics(self, name: str) -> bytes | None:
-        answer = await self._observer.get(name, "/metrics") if self._observer else None
+        if self._observer is None or name in self.services:
+            return None
+        answer = await self._observer.get(name, "/metrics")
         return answer[1] if answer and answer[0] == 200 else None
 
     async def _change_delay(self, links: Sequence[Pair], extra_ms: float, jitter_ms: float) -> Facts:
@@ -342,7 +386,8 @@ class LocalCluster:
             extra_s = sum(self._extra_ms.get(way, 0.0) for way in (there, back)) / 1e3
             timeout_s = ROUND_TRIP_TIMEOUT_S + 2 * connect_s + extra_s
             address = self._links.get(there) or self._links.get(back)
-            return await round_trip_ms(address, connect_s, timeout_s) if address else None
+            http2 = not set(pair) & set(self.services)
+            return await round_trip_ms(address, connect_s, timeout_s, http2=http2) if address else None
 
         # A pair and its reverse are the same round trip.
         pairs = dict.fromkeys(min((a, b), (b, a)) for a, b in links)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import aiohttp
 import grpc
@@ -15,6 +16,12 @@ from system.rpc import CHANNEL_OPTIONS
 
 STATUS_TIMEOUT_S = 0.3
 HTTP_TIMEOUT_S = 1.0
+
+
+class Look(Protocol):
+    """Who can ask a node over HTTP: Observer, or one that does so elsewhere."""
+
+    async def get(self, node: str, path: str) -> tuple[int, bytes] | None: ...
 
 
 class Observer:
@@ -72,3 +79,21 @@ class Observer:
                 return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None
+
+
+async def leader(
+    status: Callable[[str], Awaitable[dict[str, Any] | None]], nodes: Sequence[str]
+) -> str | None:
+    """Who says that it leads, of the highest term. status: as Observer.status."""
+    answers = await asyncio.gather(*map(status, nodes))
+    leaders = [answer for answer in answers if answer and answer["role"] == "leader"]
+    best = max(leaders, key=lambda answer: int(answer["term"]), default=None)
+    return str(best["node"]) if best else None
+
+
+async def worker_states(look: Look, leader: str | None) -> dict[str, Any] | None:
+    """{"node": the leader, "workers": {id: status}} as its /cluster-state has it; None without an answer."""
+    answer = await look.get(leader, "/cluster-state") if leader is not None else None
+    if answer is None or answer[0] != 200:
+        return None
+    return {"node": leader, "workers": {view["id"]: view["status"] for view in json.loads(answer[1])}}

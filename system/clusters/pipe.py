@@ -1,6 +1,7 @@
 """How one process asks another over its stdin and stdout: JSON lines, answered in any order.
 
-{"id", "verb", "arguments"} is answered by {"id", "result"} or {"id", "error"}; a line without an id is news.
+{"id", "verb", and its arguments} is answered by {"id", "ok": its result} or {"id", "error": one line}; a line
+without an id is news.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class Pipe:
         self._asked += 1
         number = self._asked
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        request = {"id": number, "verb": verb, "arguments": arguments}
+        request = {"id": number, "verb": verb, **arguments}
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             return await asyncio.wait_for(answer, timeout_s)
@@ -87,7 +88,7 @@ class Pipe:
             if "error" in message:
                 waiting.set_exception(ClusterError(message["error"]))
             else:
-                waiting.set_result(message["result"])
+                waiting.set_result(message["ok"])
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(self._gone())
@@ -104,8 +105,8 @@ async def serve(requests: asyncio.StreamReader, verbs: object, tell: Tell) -> bo
         # The last line of somebody who was killed may be a part of one.
         while (line := await requests.readline()).endswith(b"\n") and line != GOODBYE:
             request = json.loads(line)
-            verb = getattr(verbs, request["verb"])
-            task = asyncio.create_task(_answer(request["id"], verb(**request["arguments"]), tell))
+            number, verb = request.pop("id"), getattr(verbs, request.pop("verb"))
+            task = asyncio.create_task(_answer(number, verb(**request), tell))
             answering[task] = None
             task.add_done_callback(answering.pop)
         return line == GOODBYE
@@ -116,7 +117,7 @@ async def serve(requests: asyncio.StreamReader, verbs: object, tell: Tell) -> bo
 
 async def _answer(number: int, work: Awaitable[Any], tell: Tell) -> None:
     try:
-        tell({"id": number, "result": await work})
+        tell({"id": number, "ok": await work})
     except (ClusterError, OSError) as error:
         tell({"id": number, "error": str(error)})
 

@@ -115,6 +115,7 @@ class Processes:
         self._loop.remove_signal_handler(signal.SIGCHLD)
         running = [child for child in self._children.values() if not child.ended.done()]
         for child in running:
+            child.expected = True  # a signal that is handled already may still have us look who has ended
             child.process.kill()
         for child in running:
             child.process.wait(timeout=SIGNAL_OBEYED_S)

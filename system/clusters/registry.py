@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from system.clusters.docker import DockerCluster
 from system.clusters.local import LocalCluster
 
-CLUSTERS: dict[str, type[LocalCluster]] = {cluster.name: cluster for cluster in (LocalCluster,)}
+_ALL: tuple[type[LocalCluster] | type[DockerCluster], ...] = (LocalCluster, DockerCluster)
+
+CLUSTERS: dict[str, type[LocalCluster] | type[DockerCluster]] = {cluster.name: cluster for cluster in _ALL}

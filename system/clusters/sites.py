@@ -10,6 +10,8 @@ from system.clusters.errors import ClusterError
 _NODES = ("cp-aws-1", "cp-gcp-1", "cp-azure-1", "cp-aws-2", "cp-gcp-2")
 WORKERS = ("worker-aws-1", "worker-aws-2", "worker-gcp-1", "worker-azure-1")
 CLIENT_SITES = ("client-aws", "client-gcp", "client-azure")
+# Services, and the clouds that they stand in.
+HOMES = {"minio": "aws"}
 
 
 def control_plane(count: int) -> tuple[str, ...]:
@@ -20,15 +22,16 @@ def control_plane(count: int) -> tuple[str, ...]:
 
 
 def cloud(site: str) -> str:
-    return site.split("-")[1]
+    return HOMES.get(site) or site.split("-")[1]
 
 
-def dials(nodes: Sequence[str], workers: Sequence[str]) -> list[Pair]:
+def dials(nodes: Sequence[str], workers: Sequence[str], services: Sequence[str] = ()) -> list[Pair]:
     """Every (source, destination): whoever opens connections, to whom."""
     return [
         *((a, b) for a in nodes for b in nodes if a != b),
         *((a, b) for a in (*workers, *CLIENT_SITES) for b in nodes),
         *((a, b) for a in (*nodes, *CLIENT_SITES) for b in workers),
+        *((a, b) for a in workers for b in services),
     ]
 
 

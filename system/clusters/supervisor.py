@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +38,18 @@ class Supervisor:
         self._lock_fd: int | None = None
 
     async def open(
-        self, nodes: list[str], dials: list[list[str]], delays_s: list[tuple[str, str, float]], seed: int
+        self,
+        nodes: list[str],
+        dials: list[list[str]],
+        delays_s: list[tuple[str, str, float]],
+        seed: int,
+        stores: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Leases addresses for these nodes and opens the links of `dials`.
+        """Leases addresses for these nodes and stores, and opens the links of `dials`.
 
         Result: {"block", "grpc" and "http": {node: "ip:port"}, "links": [[source, destination, "ip:port"]]}.
         """
-        taken = lease(nodes, _pairs(dials))
+        taken = lease(nodes, _pairs(dials), stores)
         self._lock_fd = taken.lock_fd
         self._processes = Processes(lambda facts: self._tell({"exit": facts}), [taken.lock_fd])
         delays = {(a, b): delay_s for a, b, delay_s in delays_s}

@@ -1,0 +1,481 @@
+"""The Docker cluster: nine containers on three networks, real gRPC, real fsync, every cloud behind a gateway.
+
+It is a compose project of its own on subnets of its own (slots.py). Clients run in a tenth container; this
+host dials nobody in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from system.client import Service
+from system.clusters import compose, launch, observer, sites, slots
+from system.clusters.addresses import Pair
+from system.clusters.containers import DATA, Containers
+from system.clusters.engine import Condition, Engine
+from system.clusters.errors import ClusterError
+from system.clusters.firewall import Firewall
+from system.clusters.links import CutKind
+from system.clusters.pipe import LINE_BYTES, Pipe
+from system.clusters.remote import RemoteClient, RemoteObserver
+from system.clusters.shaping import Shaping
+from system.clusters.slots import Slot
+from system.clusters.supervision import Supervision, last_lines
+
+Facts = dict[str, Any]
+START_TIMEOUT_S = 60.0
+# A cut is seen when something was dropped on each link, or this long has passed.
+SEEN_WITHIN_S = 2.0
+POLL_S = 0.05
+MOST_PASSED_OVER = 3
+GATEWAY, STORE = compose.SERVICES
+IMAGES = tuple(f"crosswind/{role}" for role in ("control-plane", "worker", "gateway", "minio", "clients"))
+
+
+class DockerCluster:
+    """Three control-plane nodes, four workers, the gateway and the object store, a container each.
+
+    cross_cloud_ms: one way, between clouds. mutant: start the control plane with this bug planted.
+    data_dir: where the measure of the host's lag and the pipes' errors go
+    store: it has one, whether it is asked for or not
+    attach: use the cluster of `make sim-up`, with its control plane's data wiped, and leave it running
+    env: further variables of the compose file (compose/.env.example)
+
+    starts, exits: as LocalCluster has them. Facts of the verbs are as nemesis/nemesis.py has them; verbs take
+    the names of workers and services too.
+    """
+
+    name = "docker"
+    node_counts = (3,)
+    capabilities = frozenset(
+        {"cut", "pause", "kill", "delay", "lose", "duplicate", "reorder", "corrupt", "rate"}
+        | set(compose.SERVICES)
+    )
+
+    def __init__(
+        self,
+        seed: int,
+        *,
+        nodes: int = 3,
+        cross_cloud_ms: float = 25.0,
+        data_dir: Path,
+        scratch: bool = False,
+        mutant: str | None = None,
+        store: bool = True,
+        attach: bool = False,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        if nodes not in self.node_counts:
+            raise ClusterError(f"the Docker cluster has 3 control-plane nodes, not {nodes}")
+        self.nodes = sites.control_plane(nodes)
+        self.workers = sites.WORKERS
+        self.services = compose.SERVICES
+        self.homes = dict(sites.HOMES)
+        self.client_sites = sites.CLIENT_SITES
+        self.cluster_id = f"docker-{seed}"
+        self._data_dir = data_dir.absolute()
+        self._scratch = scratch
+        self._env = {
+            "CLUSTER_ID": self.cluster_id,
+            "RAFT_SEED": str(seed),
+            "WORKER_SEED": str(seed),
+            "GATEWAY_SEED": str(seed),
+            "CROSS_CLOUD_LATENCY_MS": f"{2 * cross_cloud_ms:g}",
+            "CP_COMMAND": " ".join(["python", *launch.node_command(mutant)[1:]]),
+            **(env or {}),
+        }
+        self.starts: dict[str, int] = {}
+        self.exits: list[Facts] = []
+        self._attach = attach
+        self._up: _Up | None = None
+
+    @staticmethod
+    def check() -> None:
+        """Raises ClusterError where this machine cannot have one: no engine, or no images."""
+        engine = Engine()
+        try:
+            _check_images(engine)
+        finally:
+            engine.close()
+
+    # Starting and stopping.
+
+    async def start(self) -> None:
+        """Returns when every control-plane node answers SERVING. Raises ClusterError, which names who did not
+        and shows its last log lines; nothing is left behind then."""
+        if self._up is not None:
+            raise ClusterError("this cluster was started already")
+        engine = await asyncio.to_thread(Engine)
+        slot = slots.attach() if self._attach else await asyncio.to_thread(_free_slot, engine)
+        self._up = up = _Up(engine, slot, self._data_dir, self.nodes, self.workers)
+        self.starts, self.exits = up.containers.starts, up.containers.exits
+        try:
+            await up.watch_host(self._scratch)
+            await (self._take_over(up) if self._attach else self._create(up))
+            up.cluster_id = self.cluster_id
+            await up.containers.start([*self.services, *self.nodes, compose.CLIENTS])
+            await self._until_serving([*self.nodes, STORE])
+            await up.containers.start(self.workers)  # one of which makes the store's bucket
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Removes every container, network and volume; heals a cluster that we are attached to, and removes
+        only what is ours. Idempotent."""
+        up, self._up = self._up, None
+        if up is None:
+            return
+        try:
+            if not self._attach:
+                await asyncio.to_thread(up.engine.remove_project, up.slot.project)
+            elif up.taken_over:
+                await self._let_go(up)
+        finally:
+            await up.close()
+
+    async def save_logs(self, into: Path) -> None:
+        """As LocalCluster.save_logs: everybody stands still meanwhile. A cluster that does not run has nothing
+        left to save."""
+        lag_file = self._data_dir / "lag.jsonl"
+        into.mkdir(parents=True, exist_ok=True)
+        if self._up is not None:
+            await self._save_nodes(self._up, into)
+        (into / "lag.jsonl").write_bytes(lag_file.read_bytes() if lag_file.exists() else b"")
+        (into / "exits.jsonl").write_text("".join(json.dumps(facts) + "\n" for facts in self.exits))
+
+    async def _save_nodes(self, up: _Up, into: Path) -> None:
+        names = [*self.nodes, *self.workers]
+        metrics = await asyncio.gather(*(self._metrics(name) for name in names))
+        await up.containers.note_exits()
+        await up.containers.pause(names)
+        try:
+            await asyncio.gather(
+                *(
+                    up.containers.save(name, into / name, text)
+                    for name, text in zip(names, metrics, strict=True)
+                )
+            )
+        finally:
+            await up.containers.resume(names)
+
+    # Where everybody is, and how they are.
+
+    def addresses(self, site: str) -> dict[str, str]:
+        """{control-plane node: "host:port"}, the same from everywhere: names mean home addresses."""
+        return {node: f"{node}:{compose.GRPC_PORT}" for node in self.nodes}
+
+    def worker_addresses(self, site: str) -> dict[str, str]:
+        """{worker: "host:port"} likewise."""
+        return {worker: f"{worker}:{compose.WORKER_PORT}" for worker in self.workers}
+
+    def client(
+        self,
+        site: str,
+        *,
+        client_id: str,
+        pinned: str | None = None,
+        retry: bool = False,
+        service: Service = "control-plane",
+    ) -> RemoteClient:
+        """A logical client that stands at this site, in the container of the clients."""
+        how: Facts = {"cluster_id": self.cluster_id, "pinned": pinned}
+        if service == "workers":
+            how |= {"addresses": self.worker_addresses(site)}
+        else:
+            how |= {"addresses": self.addresses(site), "retry": retry}
+        return RemoteClient(self._running("client").carriers[sites.cloud(site)], service, client_id, how)
+
+    async def status(self, node: str) -> dict[str, Any] | None:
+        """What the node says of itself (Observer.status); None where it does not answer."""
+        return await self._up.observer.status(node) if self._up and self._up.observer else None
+
+    async def leader(self) -> str | None:
+        """Who says that it leads, of the highest term."""
+        return await observer.leader(self.status, self.nodes)
+
+    async def worker_states(self) -> dict[str, Any] | None:
+        """{"node": the leader, "workers": {id: status}} as the leader's /cluster-state has it."""
+        looking = self._up.observer if self._up else None
+        return await observer.worker_states(looking, await self.leader()) if looking else None
+
+    # Links.
+
+    async def cut(self, links: Sequence[Pair], kind: CutKind) -> Facts:
+        """Packets only: what a container says about its connection cannot be told from its messages."""
+        if kind != "packets":
+            raise ClusterError(f"the Docker cluster cuts packets, not {kind}")
+        up = self._running("cut")
+        await up.firewall.cut(links)
+        up.cut_from |= await up.firewall.counts([*links, *_reversed(links)])
+        deadline_s = time.monotonic() + SEEN_WITHIN_S
+        while True:
+            facts = await self.link_evidence(links)
+            held = all(facts[f"{a}->{b}"]["held_bytes"] for a, b in links)
+            if held or time.monotonic() > deadline_s:
+                return facts
+            await asyncio.sleep(POLL_S)
+
+    async def mend(self, links: Sequence[Pair]) -> Facts:
+        facts = await self.link_evidence(links)
+        await self._running("mend").firewall.mend(links)
+        return facts
+
+    async def link_evidence(self, links: Sequence[Pair]) -> Facts:
+        """The same facts as cut and mend give, up to now: of packets, whatever is in them."""
+        up = self._running("link_evidence")
+        counts = await up.firewall.counts([*links, *_reversed(links)])
+        facts = {}
+        for (a, b), (held_bytes, passed_bytes) in counts.items():
+            held_before, passed_before = up.cut_from.get((a, b), (0, 0))
+            facts[f"{a}->{b}"] = {
+                "held_bytes": max(0, held_bytes - held_before),
+                "passed_bytes": max(0, passed_bytes - passed_before),
+            }
+        return facts
+
+    async def delay(self, links: Sequence[Pair], extra_ms: float, jitter_ms: float) -> Facts:
+        return await self._running("delay").shaping.delay(links, extra_ms, jitter_ms)
+
+    async def undelay(self, links: Sequence[Pair]) -> Facts:
+        return await self._running("undelay").shaping.undelay(links)
+
+    async def shape(self, links: Sequence[Pair], how: Mapping[str, float]) -> Facts:
+        return await self._running("shape").shaping.shape(links, how)
+
+    async def unshape(self, links: Sequence[Pair], which: Sequence[str]) -> Facts:
+        return await self._running("unshape").shaping.unshape(links, which)
+
+    # Processes.
+
+    async def pause(self, nodes: Sequence[str]) -> Facts:
+        return await self._running("pause").containers.pause(nodes)
+
+    async def resume(self, nodes: Sequence[str]) -> Facts:
+        return await self._running("resume").containers.resume(nodes)
+
+    async def kill(self, nodes: Sequence[str], *, lose_unsynced: bool) -> Facts:
+        containers = self._running("kill").containers
+        facts = await containers.kill(nodes)
+        for node in nodes:
+            lost = await containers.lose_unsynced(node) if lose_unsynced else 0
+            facts[node]["lost_bytes"] = lost
+        return facts
+
+    async def stop_nodes(self, nodes: Sequence[str]) -> Facts:
+        return await self._running("stop_nodes").containers.stop(nodes)
+
+    async def start_nodes(self, nodes: Sequence[str]) -> Facts:
+        facts = await self._running("start_nodes").containers.start(nodes)
+        await self._until_serving([node for node in nodes if node != GATEWAY])
+        return facts
+
+    # Inside.
+
+    @property
+    def _everybody(self) -> list[str]:
+        return [*self.services, *self.nodes, *self.workers]
+
+    async def _create(self, up: _Up) -> None:
+        env = self._env | compose.environment(up.slot.number)
+        realtime = await up.engine.has_realtime(IMAGES[0], compose.REALTIME_US)
+        await compose.create(up.slot.project, env, realtime=realtime)
+
+    async def _take_over(self, up: _Up) -> None:
+        """Heals what a harness that was killed left in force, too."""
+        there = await up.engine.services(up.slot.project)
+        if missing := [name for name in self._everybody if name not in there]:
+            raise ClusterError(f"no cluster to attach to, without {missing[0]}: `make sim-up` starts one")
+        up.taken_over = True
+        self.cluster_id = await up.engine.variable(there[self.nodes[0]], "CLUSTER_ID")
+        await compose.add_clients(up.slot.project)
+        await up.containers.resume(self._everybody)
+        await up.containers.kill(self.nodes)
+        await asyncio.gather(*(up.engine.wipe(there[node], DATA) for node in self.nodes))
+
+    async def _let_go(self, up: _Up) -> None:
+        await up.containers.resume(self._everybody)
+        await up.containers.start(self._everybody)
+        await up.shaping.clear()
+        await up.firewall.open()
+        clients = (await up.engine.services(up.slot.project)).get(compose.CLIENTS)
+        if clients is not None:
+            await up.engine.remove(clients)
+
+    def _running(self, verb: str) -> _Up:
+        if self._up is None:
+            raise ClusterError(f"the cluster is not running: `{verb}` needs one that was started")
+        return self._up
+
+    async def _metrics(self, name: str) -> bytes | None:
+        looking = self._up.observer if self._up else None
+        answer = await looking.get(name, "/metrics") if looking else None
+        return answer[1] if answer and answer[0] == 200 else None
+
+    async def _until_serving(self, names: Sequence[str]) -> None:
+        await asyncio.gather(*map(self._until_one_serves, names))
+
+    async def _until_one_serves(self, name: str) -> None:
+        """Raises ClusterError where its container ends before, or the time does."""
+        up = self._running("start")
+        assert up.observer is not None
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        while not await _serves(up.observer, name):
+            condition = await up.engine.condition(up.container(name))
+            if not condition.runs or time.monotonic() > deadline_s:
+                went = f"ended with code {condition.exit_code} while starting"
+                late = f"did not answer within {START_TIMEOUT_S:g} s"
+                said = b"".join(await up.engine.logs(up.container(name))).decode("utf-8", "replace")
+                last = "".join(f"\n  {line[:300]}" for line in said.splitlines()[-5:])
+                raise ClusterError(
+                    f"{name} {late if condition.runs else went}; its last lines:{last or ' none'}"
+                )
+            await asyncio.sleep(POLL_S)
+
+
+class _Up:
+    """What a cluster has while it runs."""
+
+    def __init__(
+        self, engine: Engine, slot: Slot, data_dir: Path, nodes: Sequence[str], workers: Sequence[str]
+    ) -> None:
+        self.engine = engine
+        self.slot = slot
+        self.cluster_id = ""
+        self._ports = dict.fromkeys(nodes, compose.GRPC_PORT) | dict.fromkeys(workers, compose.WORKER_PORT)
+        self.containers = Containers(engine, self.container, self._started, self._ending)
+        self.firewall = Firewall(engine, compose.homes(slot.number), self.container)
+        self.shaping = Shaping()
+        self.carriers: dict[str, Pipe] = {}
+        self.observer: RemoteObserver | None = None
+        self.cut_from: dict[Pair, tuple[int, int]] = {}
+        self.taken_over = False
+        self._data_dir = data_dir
+        self._pipes: list[Pipe] = []
+        self._supervision: Supervision | None = None
+
+    def container(self, site: str) -> str:
+        return compose.container(self.slot.number, site)
+
+    async def watch_host(self, scratch: bool) -> None:
+        """A supervisor ends the measure of the host's lag when this process is gone, however it went."""
+        self._data_dir.mkdir(parents=True, exist_ok=True)
+        self._supervision = await Supervision.start(
+            self._data_dir / "supervisor.log",
+            lambda exit_: None,
+            scratch=self._data_dir if scratch else None,
+        )
+        await self._supervision.ask("open", nodes=[], dials=[], delays_s=[], seed=0)
+        argv = launch.ticker_command(self._data_dir / "lag.jsonl")
+        env = launch.inherited_environment()
+        await self._supervision.ask(
+            "spawn", name="ticker", argv=argv, env=dict(env), directory=str(self._data_dir)
+        )
+
+    async def _observe(self) -> None:
+        """Opens the way to the clients of each cloud, and to who looks on."""
+        command = ["python", "-m", "system.clusters.carrier"]
+        uids = [*compose.CLIENT_UIDS.values(), compose.OBSERVER_UID]
+        *carriers, looking = await asyncio.gather(
+            *(self._pipe(compose.CLIENTS, command, user=str(uid)) for uid in uids)
+        )
+        self.carriers = dict(zip(compose.CLIENT_UIDS, carriers, strict=True))
+        await looking.ask(
+            "observe",
+            timeout_s=START_TIMEOUT_S,
+            cluster_id=self.cluster_id,
+            grpc_addresses={name: f"{name}:{port}" for name, port in self._ports.items()},
+            http_addresses={name: f"{name}:{compose.HTTP_PORT}" for name in self._ports}
+            | {STORE: f"{STORE}:{compose.STORE_PORT}"},
+        )
+        self.observer = RemoteObserver(looking)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(pipe.close(ended_within_s=1.0) for pipe in self._pipes))
+        if self._supervision is not None:
+            await self._supervision.close()
+        self.slot.release()
+        self.engine.close()
+
+    async def _started(self, site: str, condition: Condition) -> None:
+        if site in self._ports:
+            await self.firewall.prepare(site, condition)
+        if site == compose.CLIENTS:
+            await self._observe()
+        if site == GATEWAY:
+            command = ["python", "-m", "compose.gateway.control"]
+            await self.shaping.use(await self._pipe(GATEWAY, command, user="root"))
+
+    async def _ending(self, site: str) -> None:
+        await self._keep_counts(site)
+        self.firewall.gone(site)
+        if site == GATEWAY:
+            self.shaping.gone()
+
+    async def _keep_counts(self, site: str) -> None:
+        """What was counted there since a cut began goes with the container, and counts nevertheless."""
+        with contextlib.suppress(ClusterError):
+            counts = await self.firewall.counts([link for link in self.cut_from if link[1] == site])
+            for link, (held_bytes, passed_bytes) in counts.items():
+                held_before, passed_before = self.cut_from[link]
+                self.cut_from[link] = held_before - held_bytes, passed_before - passed_bytes
+
+    async def _pipe(self, site: str, argv: Sequence[str], user: str) -> Pipe:
+        """To a process of its own in the site's container."""
+        log = self._data_dir / f"{site}-{user}.log"
+        with log.open("ab") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *compose.exec_command(self.container(site), argv, user=user),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+                limit=LINE_BYTES,
+            )
+        pipe = Pipe(process, f"{argv[-1]} in {site}", last_words=lambda: last_lines(log))
+        self._pipes.append(pipe)
+        return pipe
+
+
+async def _serves(observer: RemoteObserver, name: str) -> bool:
+    if name != STORE:
+        return await observer.serving(name, timeout_s=0.5)
+    answer = await observer.get(name, "/")
+    return answer is not None and answer[0] < 500
+
+
+def _check_images(engine: Engine) -> None:
+    for image in IMAGES:
+        if not engine.has_image(image):
+            raise ClusterError(f"there is no image {image}: `make build` makes it")
+
+
+def _free_slot(engine: Engine) -> Slot:
+    """A slot that is rid of what a harness that was killed left there. One that cannot be cleared is passed
+    over: engines have been seen to keep a network for ever."""
+    taken = engine.subnets_of_others(slots.PROJECT)
+    passed_over: list[Slot] = []
+    try:
+        while True:
+            slot = slots.lease(taken)
+            try:
+                engine.remove_project(slot.project)
+            except ClusterError:
+                passed_over.append(slot)
+                if len(passed_over) == MOST_PASSED_OVER:
+                    raise
+            else:
+                return slot
+    finally:
+        for slot in passed_over:
+            slot.release()
+
+
+def _reversed(links: Sequence[Pair]) -> list[Pair]:
+    return [(b, a) for a, b in links]
