@@ -12,19 +12,22 @@ from typing import Any, Protocol
 from checkers.history import OpType
 from harness.plan import Plan
 from harness.recorder import Recorder
-from system.client import Answer, Refused, Request, Unresolved
+from system.client import Refused, Service, Unresolved
+from workloads.append import Lists
 from workloads.workload import Workload
 
 OPEN_TIMEOUT_S = 5.0
 WRITES = ("append", "write")
 ASK_TWICE = 0.1  # share of a retrying client's commands that are sent again although answered
+PAUSE_S = 0.05  # before an operation that was refused is tried again
+COMMANDS_EVERY_S = 0.5  # the control plane's, where the workload is the workers'
 
 
 class Carrier(Protocol):
-    """A client as system.client.Client is one, wherever it runs."""
+    """A client as system.client.Client and system.object_client.ObjectClient are, wherever it runs."""
 
     async def open(self, deadline_s: float) -> None: ...
-    async def submit(self, request: Request, *, ask_twice: bool = False) -> Answer: ...
+    async def submit(self, request: Any, *, ask_twice: bool = False) -> Any: ...
     async def close(self) -> None: ...
 
 
@@ -34,7 +37,10 @@ class Target(Protocol):
     @property
     def client_sites(self) -> tuple[str, ...]: ...
     def addresses(self, site: str) -> Mapping[str, str]: ...
-    def client(self, site: str, *, client_id: str, pinned: str | None, retry: bool) -> Carrier: ...
+    def worker_addresses(self, site: str) -> Mapping[str, str]: ...
+    def client(
+        self, site: str, *, client_id: str, pinned: str | None, retry: bool, service: Service
+    ) -> Carrier: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +48,9 @@ class Slot:
     """A place for one process at a time: where it is, and how it behaves.
 
     Slots go through the client sites in turn. Every other one retries; of each four, two follow the leader
-    and two are pinned to their own cloud's node, so that twelve have every behaviour in every place. Those
-    that are pinned and do not retry only read: a write to a leader that was cut off hangs, and whoever waits
-    for it sees nothing of what goes wrong there.
+    (or go from worker to worker) and two are pinned to their own cloud's node, so that twelve have every
+    behaviour in every place. Those that are pinned and do not retry only read: a write to a leader that was
+    cut off hangs, and whoever waits for it sees nothing of what goes wrong there.
     """
 
     number: int
@@ -52,28 +58,37 @@ class Slot:
     pinned: str | None = None
     retry: bool = False
     reads_only: bool = False
+    service: Service = "control-plane"
 
     @classmethod
-    def of(cls, number: int, cluster: Target) -> Slot:
+    def of(cls, number: int, cluster: Target, service: Service) -> Slot:
         sites = cluster.client_sites
         site = sites[number % len(sites)]
         cloud = site.split("-")[1]
-        own = next((node for node in cluster.addresses(site) if node.split("-")[1] == cloud), None)
+        nodes = cluster.addresses(site) if service == "control-plane" else cluster.worker_addresses(site)
+        own = next((node for node in nodes if node.split("-")[1] == cloud), None)
         pinned, retry = number % 4 >= 2, number % 2 == 0
-        return cls(number, site, own if pinned else None, retry, reads_only=pinned and not retry)
+        return cls(number, site, own if pinned else None, retry, pinned and not retry, service)
 
 
 class Load:
-    """The processes of one run. `run` returns when the time is up and every process has stopped."""
+    """The processes of one run. `run` returns when the time is up and every process has stopped.
+
+    Where workers carry the workload out, one process more appends to lists of its own, so that there is
+    something to be seen of the control plane.
+    """
 
     def __init__(self, plan: Plan, workload: Workload, cluster: Target, recorder: Recorder) -> None:
         self._plan = plan
         self._workload = workload
+        self._by_service: dict[Service, Workload] = {"control-plane": Lists(), workload.service: workload}
         self._cluster = cluster
         self._recorder = recorder
         self._draws = Random(f"{plan.seed}/workload/{plan.workload}")
-        self._slots = [Slot.of(number, cluster) for number in range(plan.concurrency)]
-        self._next_process = plan.concurrency
+        self._slots = [Slot.of(number, cluster, workload.service) for number in range(plan.concurrency)]
+        if workload.service != "control-plane":
+            self._slots.append(Slot(plan.concurrency, cluster.client_sites[0]))
+        self._next_process = len(self._slots)
 
     async def run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -81,22 +96,22 @@ class Load:
                 group.create_task(self._occupy(slot, stop))
 
     async def command(self, deadline_s: float) -> bool:
-        """Has one drawn write acknowledged; whether that came in time. Is anyone in charge?"""
-        f, value = self._workload.draw(self._draws)
-        while f not in WRITES:
-            f, value = self._workload.draw(self._draws)
-        return await self._insist([(f, value)], deadline_s) == 1
+        """Has the control plane acknowledge one drawn write; whether that came in time. Is anyone in
+        charge?"""
+        return await self._insist("control-plane", [self._draw_write()], deadline_s) == 1
 
     async def final_reads(self, deadline_s: float) -> tuple[int, int]:
         """Reads everything that was ever written to once more; returns (wanted, answered)."""
         reads = self._workload.final_reads()
-        return len(reads), await self._insist(reads, deadline_s)
+        return len(reads), await self._insist(self._workload.service, reads, deadline_s)
 
-    async def _insist(self, operations: Sequence[tuple[str, Any]], deadline_s: float) -> int:
-        """Tries each until it is ok, one after another, by a client that follows the leader; returns how many
-        were within the time."""
+    async def _insist(
+        self, service: Service, operations: Sequence[tuple[str, Any]], deadline_s: float
+    ) -> int:
+        """Tries each until it is ok, one after another, by a client that follows the leader, or goes from
+        worker to worker; returns how many were within the time."""
         deadline = time.monotonic() + deadline_s
-        slot = Slot(0, self._cluster.client_sites[0])
+        slot = Slot(0, self._cluster.client_sites[0], service=service)
         process, client, done = 0, None, 0
         try:
             while done < len(operations) and time.monotonic() < deadline:
@@ -106,6 +121,8 @@ class Load:
                     continue
                 kind = await self._operate(client, slot, process, *operations[done], ask_twice=False)
                 done += kind == "ok"
+                if kind == "fail":
+                    await asyncio.sleep(PAUSE_S)
                 if kind == "info":
                     await client.close()
                     client = None
@@ -117,7 +134,8 @@ class Load:
     async def _occupy(self, slot: Slot, stop: asyncio.Event) -> None:
         """One process after another in this slot; each lives until an operation's fate is unknown."""
         pace = Random(f"{self._plan.seed}/pace/{slot.number}")
-        mean_s = self._plan.concurrency / self._plan.rate
+        is_load = slot.service == self._workload.service
+        mean_s = self._plan.concurrency / self._plan.rate if is_load else COMMANDS_EVERY_S
         due = time.monotonic() + pace.random() * mean_s
         process = slot.number
         while not stop.is_set():
@@ -131,7 +149,7 @@ class Load:
                     if await _set_within(stop, due - time.monotonic()):
                         return
                     due = max(due + pace.uniform(0.5, 1.5) * mean_s, time.monotonic())
-                    f, value = self._workload.draw(self._draws, reads_only=slot.reads_only)
+                    f, value = self._draw(slot)
                     twice = slot.retry and pace.random() < ASK_TWICE
                     alive = await self._operate(client, slot, process, f, value, ask_twice=twice) != "info"
             finally:
@@ -140,7 +158,11 @@ class Load:
 
     async def _open(self, slot: Slot, process: int) -> Carrier | None:
         client = self._cluster.client(
-            slot.site, client_id=f"p{process}", pinned=slot.pinned, retry=slot.retry
+            slot.site,
+            client_id=f"p{process}",
+            pinned=slot.pinned,
+            retry=slot.retry,
+            service=slot.service,
         )
         try:
             await client.open(OPEN_TIMEOUT_S)
@@ -149,14 +171,28 @@ class Load:
             return None
         return client
 
+    def _draw(self, slot: Slot) -> tuple[str, Any]:
+        if slot.service != self._workload.service:
+            return self._draw_write()
+        return self._workload.draw(self._draws, reads_only=slot.reads_only)
+
+    def _draw_write(self) -> tuple[str, Any]:
+        """One for the control plane."""
+        workload = self._by_service["control-plane"]
+        f, value = workload.draw(self._draws)
+        while f not in WRITES:
+            f, value = workload.draw(self._draws)
+        return f, value
+
     async def _operate(
         self, client: Carrier, slot: Slot, process: int, f: str, value: Any, *, ask_twice: bool
     ) -> OpType:
         """Invokes and records one operation; returns its completion's type."""
-        request: Request = self._workload.request(f, value)
+        workload = self._by_service[slot.service]
+        request = workload.request(f, value)
         self._recorder.invoke(process, f, value, slot.pinned)
         try:
-            answer: Answer = await client.submit(request, ask_twice=ask_twice)
+            answer = await client.submit(request, ask_twice=ask_twice)
         except Refused as refusal:
             self._recorder.complete(process, "fail", f, value, refusal.node, error=str(refusal))
             return "fail"
@@ -167,7 +203,7 @@ class Load:
             # Cancelled, or a bug of ours: what became of the operation is not known either way.
             self._recorder.complete(process, "info", f, value, slot.pinned, error=repr(broken))
             raise
-        kind, seen = self._workload.outcome(f, value, answer)
+        kind, seen = workload.outcome(f, value, answer)
         error = "mismatch" if kind == "fail" else None
         self._recorder.complete(process, kind, f, seen, answer.node, error=error, witness=answer.index)
         return kind

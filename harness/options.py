@@ -23,12 +23,14 @@ DEFAULT_EXTRAS = (("append", ("workers",)),)
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option. many: commas and repeats ask for one run each (of --nemesis, only repeats do: a comma
-    puts several nemeses into one run)."""
+    puts several nemeses into one run). switch: the flag takes no value; variable and ini entry say yes or
+    no."""
 
     name: str
     convert: Callable[[str], Any]
     many: bool
     help: str
+    switch: bool = False
 
     @property
     def flag(self) -> str:
@@ -53,20 +55,33 @@ def _number(convert: Callable[[str], Any], what: str) -> Callable[[str], Any]:
     return converted
 
 
+def _yes(text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise PlanError(f"{text!r}: expected yes or no")
+    return text == "yes"
+
+
 _INT = _number(int, "a whole number")
 _FLOAT = _number(float, "a number")
 OPTIONS = (
-    Option("workload", str, True, "what the clients do: append, register"),
+    Option("workload", str, True, "what the clients do: append, register, storage"),
     Option(
         "nemesis", str, False, "faults; a comma puts several into one run, a repeated flag makes several runs"
     ),
-    Option("cluster", str, True, "where the system runs: local"),
+    Option("cluster", str, True, "where the system runs: local, docker"),
     Option("seed", _INT, True, "decides every random choice (default: drawn, and printed)"),
     Option("time-limit", _FLOAT, True, f"seconds of load and faults (default {TIME_LIMIT_S:g})"),
     Option("rate", _FLOAT, True, f"operations a second, all processes together (default {RATE:g})"),
     Option("concurrency", _INT, True, f"processes at a time (default {CONCURRENCY})"),
     Option("nodes", _INT, True, f"control-plane nodes: 1, 3 or 5 (default {NODES})"),
     Option("mutant", str, True, "plant this bug into the system (crosswind mutants --list)"),
+    Option(
+        "attach",
+        _yes,
+        True,
+        "use the docker cluster that `make sim-up` started; wipes its control plane's data",
+        switch=True,
+    ),
 )
 
 
@@ -80,7 +95,11 @@ def add_options(parser: pytest.Parser) -> None:
                 f"crosswind needs the flag {option.flag}, which another pytest plugin has taken; "
                 "disable that plugin with -p no:NAME"
             )
-        group.addoption(option.flag, action="append", default=None, metavar="X", help=option.help)
+        if option.switch:
+            how: dict[str, Any] = {"action": "append_const", "const": "yes"}
+        else:
+            how = {"action": "append", "metavar": "X"}
+        group.addoption(option.flag, default=None, help=option.help, **how)
         parser.addini(option.ini, f"default of {option.flag}", default="")
 
 
@@ -107,10 +126,11 @@ def plans(config: pytest.Config, default_seed: int) -> list[Plan]:
             values["concurrency"] or [CONCURRENCY],
             values["nodes"] or [NODES],
             values["mutant"] or [None],
+            values["attach"] or [False],
         ]
         return [
-            Plan(workload, nemeses, seed, cluster, time_limit_s, rate, concurrency, nodes, mutant)
-            for (seed, cluster, time_limit_s, rate, concurrency, nodes, mutant), (
+            Plan(workload, nemeses, seed, cluster, time_limit_s, rate, concurrency, nodes, mutant, attach)
+            for (seed, cluster, time_limit_s, rate, concurrency, nodes, mutant, attach), (
                 workload,
                 nemeses,
             ) in itertools.product(itertools.product(*rest), pairs)

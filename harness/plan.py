@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from nemesis import NEMESES
+from nemesis.schedule import lacking, offers
 from system.clusters.registry import CLUSTERS
 from system.mutants import MUTANTS
 from workloads import WORKLOADS
@@ -31,6 +32,7 @@ class Plan:
     rate:         operations a second, of all processes together
     concurrency:  processes at a time
     nodes:        control-plane nodes: 1, 3 or 5
+    attach:       use the Docker cluster that is already up
     mutant:       a planted bug's name (system.mutants), or None for the correct system
     """
 
@@ -43,6 +45,7 @@ class Plan:
     concurrency: int = CONCURRENCY
     nodes: int = NODES
     mutant: str | None = None
+    attach: bool = False
 
     def __post_init__(self) -> None:
         known("workload", self.workload, WORKLOADS)
@@ -55,14 +58,23 @@ class Plan:
             raise PlanError(f"--nemesis={','.join(self.nemeses)}: 'none' goes with no other nemesis")
         if self.mutant is not None:
             known("mutant", self.mutant, MUTANTS)
-        if self.nodes not in (1, 3, 5):
-            raise PlanError(f"--nodes={self.nodes}: a control plane has 1, 3 or 5 nodes")
+        if self.attach and self.cluster != "docker":
+            raise PlanError(f"--attach --cluster={self.cluster}: only the docker cluster can be attached to")
+        if self.attach and self.mutant is not None:
+            raise PlanError(f"--attach --mutant={self.mutant}: a cluster that is up has no bug planted")
+        counts = CLUSTERS[self.cluster].node_counts
+        if self.nodes not in counts:
+            raise PlanError(
+                f"--nodes={self.nodes} --cluster={self.cluster}: its control plane has "
+                f"{' or '.join(map(str, counts))} nodes"
+            )
         for name in self.nemeses:
             least_nodes = NEMESES[name].min_nodes
             if self.nodes < least_nodes:
                 raise PlanError(
                     f"--nemesis={name} --nodes={self.nodes}: {name} needs at least {least_nodes} nodes"
                 )
+            _check_cluster(name, self.cluster)
         for flag, value, least, most in (
             ("seed", self.seed, 0, 2**63 - 1),
             ("time-limit", self.time_limit_s, 3, 86_400),
@@ -83,18 +95,40 @@ class Plan:
         return "-".join(parts)
 
     @property
+    def needs_store(self) -> bool:
+        """Whether the cluster must run an object store."""
+        needs = [WORKLOADS[self.workload].needs, *(NEMESES[name].needs for name in self.nemeses)]
+        return any("minio" in needed for needed in needs)
+
+    @property
     def command(self) -> str:
         """The line that carries this plan out again."""
         words = ["pytest", f"--workload={self.workload}", f"--nemesis={','.join(self.nemeses)}"]
         for field in fields(self)[2:]:
             value = getattr(self, field.name)
-            if field.name == "seed" or value != field.default:
+            if field.name == "attach":
+                words += ["--attach"] * value
+            elif field.name == "seed" or value != field.default:
                 flag = {"time_limit_s": "time-limit"}.get(field.name, field.name)
                 words.append(f"--{flag}={_text(value)}")
         return shlex.join(words)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"nemeses": list(self.nemeses)}
+
+
+def _check_cluster(nemesis: str, cluster: str) -> None:
+    """Raises PlanError unless the cluster can do what the nemesis needs."""
+    able = CLUSTERS[cluster].capabilities
+    missing = lacking(NEMESES[nemesis], able)
+    if missing:
+        others = [
+            name for name, other in CLUSTERS.items() if not lacking(NEMESES[nemesis], other.capabilities)
+        ]
+        raise PlanError(
+            f"--nemesis={nemesis} --cluster={cluster}: {nemesis} needs a cluster that {offers(missing)};"
+            f" {cluster} {offers(sorted(able))}; clusters that can: {', '.join(others) or 'none'}"
+        )
 
 
 def _text(value: object) -> str:

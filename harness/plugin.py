@@ -16,6 +16,7 @@ from harness.options import add_options, asked, draw_seed, plans
 from harness.plan import Plan
 from harness.run import RUNS, Result, carry_out
 from reports.text import failure, run_table
+from system.clusters.errors import ClusterError
 from system.clusters.registry import CLUSTERS
 
 _PLANS = pytest.StashKey[list[Plan]]()
@@ -35,10 +36,22 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_PLANS] = plans(config, config.stash[_SEED])
     if asked(config) and not config.option.markexpr:
         config.option.markexpr = "nemesis"
+    if config.option.markexpr and not given:
+        _check_clusters(config.stash[_PLANS])
     live = given.get("crosswind_live")
     config.stash[_LIVE] = Path(live or tempfile.mkdtemp(prefix="crosswind-live-"))
     if live is None:
         config.add_cleanup(lambda: shutil.rmtree(config.stash[_LIVE], ignore_errors=True))
+
+
+def _check_clusters(chosen: list[Plan]) -> None:
+    """Raises pytest.UsageError for a cluster that cannot run here."""
+    for name in dict.fromkeys(plan.cluster for plan in chosen):
+        try:
+            CLUSTERS[name].check()
+        except ClusterError as error:
+            others = "" if name == "local" else "; --cluster=local needs no Docker"
+            raise pytest.UsageError(f"--cluster={name}: {error}{others}") from None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -151,6 +151,7 @@ class _Run:
                 *(getattr(NEMESES[name], "min_time_s", 0.0) for name in self.plan.nemeses),
             ]
         )
+        attach: dict[str, Any] = {"attach": True} if self.plan.attach else {}
         with TemporaryDirectory(prefix="crosswind-") as scratch:
             cluster = CLUSTERS[self.plan.cluster](
                 self.plan.seed,
@@ -158,6 +159,8 @@ class _Run:
                 data_dir=Path(scratch),
                 scratch=True,
                 mutant=self.plan.mutant,
+                store=self.plan.needs_store,
+                **attach,
             )
             self.facts |= {
                 "nodes": list(cluster.nodes),
@@ -167,7 +170,12 @@ class _Run:
                 "nemeses": [name for name in self.plan.nemeses if name != "none"],
             }
             self.schedule = draw(
-                self.plan.nemeses, self.plan.seed, cluster.nodes, cluster.workers, time_limit_s
+                self.plan.nemeses,
+                self.plan.seed,
+                cluster.nodes,
+                cluster.workers,
+                time_limit_s,
+                capabilities=cluster.capabilities,
             )
             self.directory.write_run(self._meta("running"))
             try:

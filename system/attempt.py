@@ -1,15 +1,17 @@
-"""One attempt at one node, and what its end proves."""
+"""One attempt at one node, what its end proves, and whom to ask next."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 
-from system.pb import orchestrator_pb2_grpc
 from system.rpc import CHANNEL_OPTIONS, leader_hint
 
+# Between two rounds of asking everybody.
+PAUSE_S = 0.05
 # What the service itself says of a request it did not carry out, whichever node was asked.
 _REFUSALS = (
     grpc.StatusCode.OUT_OF_RANGE,
@@ -36,11 +38,15 @@ class AttemptUnresolvedError(Exception):
 
 
 class Conversation:
-    """One node's OrchestratorService, dialled when first needed."""
+    """One node's gRPC service, dialled when first needed.
 
-    def __init__(self, node: str, address: str) -> None:
+    make_stub: of a service that refuses with the codes that _judge knows, such as OrchestratorServiceStub
+    """
+
+    def __init__(self, node: str, address: str, make_stub: Callable[[grpc.aio.Channel], Any]) -> None:
         self._node = node
         self._address = address
+        self._make_stub = make_stub
         self._channel: grpc.aio.Channel | None = None
         self._stub: Any = None
 
@@ -63,7 +69,7 @@ class Conversation:
         the call is under way, UNAVAILABLE and the like prove nothing."""
         if self._channel is None:
             self._channel = grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
-            self._stub = orchestrator_pb2_grpc.OrchestratorServiceStub(self._channel)  # type: ignore[no-untyped-call]
+            self._stub = self._make_stub(self._channel)
         if self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY:
             return
         try:
@@ -93,3 +99,25 @@ class Conversation:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return AttemptUnresolvedError(f"timed out at {self._node}")
         return AttemptUnresolvedError(said)
+
+
+class Course:
+    """Which node to ask next: the leader where one is named, otherwise all in turn."""
+
+    def __init__(self, nodes: tuple[str, ...], first: str) -> None:
+        self._nodes = nodes
+        self._turns = 0
+        self.node = first
+
+    def after(self, leader: str = "") -> str:
+        if leader in self._nodes and leader != self.node:
+            return leader
+        return self._nodes[(self._nodes.index(self.node) + 1) % len(self._nodes)]
+
+    async def turn(self, leader: str = "") -> None:
+        """Goes on to the named leader, or to the next node. Pauses once a round of all nodes: right after an
+        election they name nobody, or one another."""
+        self.node = self.after(leader)
+        self._turns += 1
+        if self._turns % len(self._nodes) == 0:
+            await asyncio.sleep(PAUSE_S)

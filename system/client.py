@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from system.attempt import AttemptRefusedError, AttemptUnresolvedError, Conversation
+from system.attempt import AttemptRefusedError, AttemptUnresolvedError, Conversation, Course
 from system.pb import orchestrator_pb2 as pb
+from system.pb import orchestrator_pb2_grpc
 
 # How often one submit sends a command whose fate it does not know, and how many attempts' time it has in all.
 ATTEMPTS = 3
-# Between two rounds of asking nodes that know no leader.
-PAUSE_S = 0.05
+
+# Who carries requests out: the control plane those below, workers those of system.object_client.
+Service = Literal["control-plane", "workers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,10 @@ class Client:
         if not addresses or (pinned is not None and pinned not in addresses):
             known = ", ".join(addresses) or "none"
             raise ValueError(f"pinned to {pinned!r}, with addresses of: {known}")
-        self._conversations = {node: Conversation(node, address) for node, address in addresses.items()}
+        self._conversations = {
+            node: Conversation(node, address, orchestrator_pb2_grpc.OrchestratorServiceStub)
+            for node, address in addresses.items()
+        }
         self._cluster_id = cluster_id
         self._client_id = client_id
         self._pinned = pinned
@@ -221,30 +226,8 @@ class Client:
     def _until(self) -> float:
         return _now_s() + ATTEMPTS * self._attempt_timeout_s
 
-    def _course(self) -> _Course:
-        return _Course(tuple(self._conversations), self._next_node)
-
-
-class _Course:
-    """Which node to ask next: the leader where one is named, otherwise all in turn."""
-
-    def __init__(self, nodes: tuple[str, ...], first: str) -> None:
-        self._nodes = nodes
-        self._turns = 0
-        self.node = first
-
-    def after(self, leader: str = "") -> str:
-        if leader in self._nodes and leader != self.node:
-            return leader
-        return self._nodes[(self._nodes.index(self.node) + 1) % len(self._nodes)]
-
-    async def turn(self, leader: str = "") -> None:
-        """Goes on to the named leader, or to the next node. Pauses once a round of all nodes: right after an
-        election they name nobody, or one another."""
-        self.node = self.after(leader)
-        self._turns += 1
-        if self._turns % len(self._nodes) == 0:
-            await asyncio.sleep(PAUSE_S)
+    def _course(self) -> Course:
+        return Course(tuple(self._conversations), self._next_node)
 
 
 def _answer(node: str, response: Any) -> Answer:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from checkers import RUN_CHECKERS
+from workloads import WORKLOADS
 
 ROOT = Path(__file__).parent.parent
 
@@ -108,7 +109,7 @@ def test_a_correct_system_passes_and_leaves_a_whole_record(project: Project) -> 
 
     results = json.loads((project.latest / "results.json").read_text())
     assert {verdict["checker"]: verdict["valid"] for verdict in results["verdicts"]} == dict.fromkeys(
-        [*RUN_CHECKERS, "list-append"], "yes"
+        [*RUN_CHECKERS, *WORKLOADS["append"].checkers], "yes"
     )
     for name in ("run.json", "history.jsonl", "columns", "observations.jsonl", "report.html"):
         assert (project.latest / name).exists(), name

@@ -12,7 +12,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "checkers": (),
     "nemesis": (),
     "system": (),
-    "workloads": ("checkers", "system.client"),
+    "workloads": ("checkers", "system.client", "system.object_client"),
     "reports": ("checkers", "nemesis"),
     "harness": ROOMS,
 }

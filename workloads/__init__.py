@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from workloads.append import Lists
 from workloads.register import Registers
+from workloads.storage import Objects
 from workloads.workload import Workload
 
-_ALL: tuple[type[Workload], ...] = (Lists, Registers)
+_ALL: tuple[type[Workload], ...] = (Lists, Registers, Objects)
 
 # One object serves one run: WORKLOADS[name]() makes it.
 WORKLOADS: dict[str, type[Workload]] = {workload.name: workload for workload in _ALL}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from system.client import Answer, Append, Read, Request
+from system.client import Answer, Append, Read, Request, Service
 from workloads.workload import Outcome, Value, number
 
 LIVE_LISTS = 4
@@ -18,7 +18,9 @@ class Lists:
     """append [key, element]; read [key, null] -> [key, elements]."""
 
     name = "append"
-    checkers: tuple[str, ...] = ("list-append",)
+    checkers: tuple[str, ...] = ("committed-log", "at-most-once", "list-append")
+    service: Service = "control-plane"
+    needs: frozenset[str] = frozenset()
 
     def __init__(self) -> None:
         self._appends = {f"k{number}": 0 for number in range(LIVE_LISTS)}  # of the live lists

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Literal, Protocol
 
-from system.client import Answer, Request
+from system.client import Service
 
 Value = Any
 # What an answer says: it happened, or it changed nothing.
@@ -17,17 +17,22 @@ class Workload(Protocol):
     """One file in this room, one line in workloads.WORKLOADS. One object serves one run.
 
     checkers: names (checkers.CHECKERS) that judge its histories, besides those every run has
+    service:  who carries its requests out; requests and answers are those of that service's client
+              (system.client, system.object_client)
+    needs:    the capabilities a cluster must offer, of nemesis.nemesis.CAPABILITIES
     """
 
     name: str
     checkers: tuple[str, ...]
+    service: Service
+    needs: frozenset[str]
 
     def draw(self, rng: Random, *, reads_only: bool = False) -> tuple[str, Value]:
         """The next operation's (f, value); written values are unique in a run."""
 
-    def request(self, f: str, value: Value) -> Request: ...
+    def request(self, f: str, value: Value) -> Any: ...
 
-    def outcome(self, f: str, value: Value, answer: Answer) -> tuple[Outcome, Value]:
+    def outcome(self, f: str, value: Value, answer: Any) -> tuple[Outcome, Value]:
         """The completion's (type, value): "ok", or "fail" for an answer that says it changed nothing."""
 
     def final_reads(self) -> Sequence[tuple[str, Value]]:

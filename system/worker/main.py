@@ -63,7 +63,8 @@ def _random(config: Config) -> Random:
 @asynccontextmanager
 async def _grpc_server(config: Config) -> AsyncIterator[None]:
     server = grpc.aio.server(options=rpc.SERVER_OPTIONS)
-    service = TaskService(config.cluster_id, ObjectStore(config.store_endpoint))
+    store = ObjectStore(config.store_endpoint)
+    service = TaskService(config.cluster_id, store)
     worker_pb2_grpc.add_TaskServiceServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), server)
     try:
@@ -73,9 +74,13 @@ async def _grpc_server(config: Config) -> AsyncIterator[None]:
             f"LISTEN_ADDR={config.listen_address!r}: cannot listen there; is the port taken?"
         ) from None
     await server.start()
+    # Only where a store of one's own is named will tasks need it for sure.
+    warming_up = asyncio.create_task(store.warm_up()) if config.store_endpoint else None
     try:
         yield
     finally:
+        if warming_up is not None:
+            warming_up.cancel()
         await server.stop(grace=0.5)
 
 

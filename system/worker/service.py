@@ -54,10 +54,11 @@ class TaskService(TaskServiceServicer):
         task = self._tasks.get(request.task)
         if task is None:
             return f"no task {request.task!r}; known: {', '.join(self._tasks)}"
+        takes = (*task.arguments, *task.optional)
         if missing := [name for name in task.arguments if not request.arguments.get(name)]:
-            return f"task {task.name} lacks {', '.join(missing)}; it takes {', '.join(task.arguments)}"
-        if unknown := sorted(name for name in request.arguments if name not in task.arguments):
-            return f"task {task.name} knows no {', '.join(unknown)}; it takes {', '.join(task.arguments)}"
+            return f"task {task.name} lacks {', '.join(missing)}; it takes {', '.join(takes)}"
+        if unknown := sorted(name for name in request.arguments if name not in takes):
+            return f"task {task.name} knows no {', '.join(unknown)}; it takes {', '.join(takes)}"
         return None
 
 

@@ -66,6 +66,25 @@ def test_no_free_block_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("one_address", [False, True])
+def test_no_two_blocks_share_a_store_s_ports(one_address: bool) -> None:
+    """Nor does anything else listen on them: it insists on having them on every address."""
+    services = sites.dials(sites.control_plane(5), sites.WORKERS, ["minio"])
+    ports: list[int] = []
+    others: list[int] = []
+    for number in range(addresses.BLOCKS):
+        book = plan(number, NODES, services, ["minio"], one_address=one_address)
+        (host, port), others_here = book.grpc.pop("minio"), [*book.grpc.values(), *book.links.values()]
+        assert host not in [other for other, _ in others_here] or one_address
+        assert port == addresses.store_ports(number)[-1]
+        ports += addresses.store_ports(number)
+        if number < 64:  # of one address, blocks beyond hold ports that no system gives out
+            others += [other for _, other in others_here]
+    assert len(set(ports)) == len(ports)
+    assert not set(ports) & set(others)
+    assert all(1024 < port < 32768 for port in ports)
+
+
+@pytest.mark.parametrize("one_address", [False, True])
 def test_every_listener_has_an_address_of_its_own_below_the_ephemeral_range(one_address: bool) -> None:
     seen: list[tuple[str, int]] = []
     for number in (0, 1, 127):

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-import harness.load
 import harness.run
 from checkers.history import NEMESIS, History
 from checkers.verdict import Validity, Verdict
@@ -55,6 +54,9 @@ class Pretended:
     def addresses(self, site: str) -> dict[str, str]:
         return dict.fromkeys(NODES, "nowhere")
 
+    def client(self, site: str, **_: Any) -> Any:
+        return Client()
+
     async def status(self, node: str) -> dict[str, Any]:
         role = "leader" if node == NODES[0] and time.monotonic_ns() >= self.leads_ns else "follower"
         return {
@@ -71,7 +73,6 @@ class Client:
 
     asked = 0
 
-    def __init__(self, addresses: Any, **_: Any) -> None: ...
     async def open(self, deadline_s: float) -> None: ...
     async def close(self) -> None: ...
 
@@ -86,6 +87,8 @@ class Noted:
     asked: list[str]
     min_time_s = 0.0
     min_nodes = 1
+    needs: frozenset[str] = frozenset()
+    checkers = ()
 
     async def inject(self, cluster: Any, step: Step) -> Evidence:
         self.asked = ["inject"]
@@ -101,8 +104,7 @@ def test_the_phases_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     left_broken = (Step(0, 0.5, "partition", "inject", "isolate-leader", {}),)
     monkeypatch.setitem(CLUSTERS, "local", Pretended)
     monkeypatch.setitem(NEMESES, "partition", noted)
-    monkeypatch.setattr(harness.run, "draw", lambda *_: left_broken)
-    monkeypatch.setattr(harness.load, "Client", Client)
+    monkeypatch.setattr(harness.run, "draw", lambda *_, **__: left_broken)
     result = carry_out(PLAN, tmp_path)
     assert result.crash is None
     assert Pretended.made["mutant"] == "local-reads" and Pretended.made["nodes"] == 3

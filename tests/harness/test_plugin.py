@@ -143,7 +143,7 @@ def test_the_default_seed_is_drawn_once_for_all_of_xdists_processes(
             "ERROR: --nemesis=partition,,kill: expected names or numbers with commas",
         ),
         (("--seed=x",), "ERROR: --seed=x: 'x': expected a whole number"),
-        (("--nodes=2",), "ERROR: --nodes=2: a control plane has 1, 3 or 5 nodes"),
+        (("--nodes=2",), "ERROR: --nodes=2 --cluster=local: its control plane has 1 or 3 or 5 nodes"),
         (("--cluster=docker",), "ERROR: --cluster=docker: no such cluster; there are: local"),
     ],
 )

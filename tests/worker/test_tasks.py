@@ -132,7 +132,7 @@ def test_what_cannot_be_run_is_refused_and_says_what_can() -> None:
         async with _served() as address:
             assert await _refusal(address, "checksums", bucket="b", key="k") == (
                 "INVALID_ARGUMENT",
-                "no task 'checksums'; known: checksum",
+                "no task 'checksums'; known: checksum, put-object, get-object",
             )
             assert await _refusal(address, "checksum", bucket="b", key="") == (
                 "INVALID_ARGUMENT",
@@ -141,6 +141,11 @@ def test_what_cannot_be_run_is_refused_and_says_what_can() -> None:
             assert await _refusal(address, "checksum", bucket="b", key="k", part="1") == (
                 "INVALID_ARGUMENT",
                 "task checksum knows no part; it takes bucket, key",
+            )
+            whole = {"bucket": "b", "key": "k", "number": "1", "size_bytes": "2"}
+            assert await _refusal(address, "put-object", **whole, if_modified="x") == (
+                "INVALID_ARGUMENT",
+                f"task put-object knows no if_modified; it takes {', '.join(whole)}, if_match, if_none_match",
             )
             assert await _refusal(address, "checksum", cluster_id="other", bucket="b", key="k") == (
                 "INVALID_ARGUMENT",

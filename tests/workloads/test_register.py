@@ -6,7 +6,8 @@ from random import Random
 import pytest
 
 from system.client import Answer, CompareAndSet, Put, Read, Request
-from workloads.register import LIVE_REGISTERS, OPERATIONS_A_REGISTER, Registers
+from workloads.drawn_registers import LIVE_REGISTERS, OPERATIONS_A_REGISTER
+from workloads.register import Registers
 from workloads.workload import Value
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 
 class StoreError(Exception):
-    """The store refused: credentials, permissions, a request it does not understand."""
+    """The store refused, and wrote nothing: credentials, permissions, a request it does not understand, or
+    another that it is busy with."""
 
 
 class NoSuchObject(StoreError):
@@ -45,13 +46,11 @@ def _from_answer(doing: str, response: Mapping[str, Any]) -> StoreError:
     metadata = response.get("ResponseMetadata", {})
     code, status = error.get("Code", "unknown"), metadata.get("HTTPStatusCode", 0)
     told = f"cannot {doing}: {code} {error.get('Message', '')}".rstrip()
-    if code in ("NoSuchKey", "NoSuchBucket") or status == 404:
+    # Any server says 404; only a store says what is missing.
+    if code in ("NoSuchKey", "NoSuchBucket"):
         return NoSuchObject(told)
-    if code in ("PreconditionFailed", "ConditionalRequestConflict") or status == 412:
-        # After a retry the state that was found may be the one our own first attempt left.
-        if metadata.get("RetryAttempts", 0) > 0:
-            return StoreUnavailable(f"{told}, after a retry: the first attempt may have taken effect")
+    if status == 412:
         return PreconditionFailed(told)
-    if status >= 500 or code in ("SlowDown", "RequestTimeout"):
+    if status < 300 or status >= 500 or code in ("SlowDown", "RequestTimeout"):
         return StoreUnavailable(told)
     return StoreError(told)

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from system.worker.storage.errors import translated
+from system.worker.storage.errors import StoreError, translated
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
 
-# Together with the attempts these bound a call on a dead store to some ten seconds.
+# Together these bound a call on a dead store to some seven seconds.
 CONNECT_TIMEOUT_S = 2
 READ_TIMEOUT_S = 5
-ATTEMPTS = 2
 CHUNK_BYTES = 1024 * 1024
 
 
@@ -105,6 +105,12 @@ class ObjectStore:
 
         return await asyncio.to_thread(put)
 
+    async def warm_up(self) -> None:
+        """Does ahead what the first call would otherwise wait for, a second's work. What fails here fails
+        again, and is told, when it is needed."""
+        with contextlib.suppress(StoreError):
+            await self._client()
+
     async def _client(self) -> S3Client:
         async with self._making:
             if self._made is None:
@@ -115,8 +121,8 @@ class ObjectStore:
         import boto3
         from botocore.config import Config
 
-        session = boto3.session.Session()
         with translated(f"reach the object store at {self._endpoint or 'AWS'}"):
+            session = boto3.session.Session()
             return session.client(
                 "s3",
                 endpoint_url=self._endpoint,
@@ -125,7 +131,11 @@ class ObjectStore:
                 config=Config(
                     connect_timeout=CONNECT_TIMEOUT_S,
                     read_timeout=READ_TIMEOUT_S,
-                    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+                    # A put that was given up may still arrive, after its retry was acknowledged and others
+                    # have written since: whoever asked for it decides whether to ask again.
+                    retries={"mode": "standard", "total_max_attempts": 1},
+                    # A body that is not what was put must reach whoever judges it.
+                    response_checksum_validation="when_required",
                     # Bucket names in host names would need a wildcard DNS entry.
                     s3={"addressing_style": "path"},
                 ),

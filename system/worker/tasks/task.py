@@ -10,9 +10,11 @@ from system.worker.storage import ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """arguments: the names it needs, all of them. run(store, arguments) -> result; it lets the store's errors
-    pass, and leaves the event loop free: a thread does what takes longer than a millisecond."""
+    """arguments: the names it needs, all of them; optional: those it takes besides. run(store, arguments) ->
+    result; it lets the store's errors pass, and leaves the event loop free: a thread does what takes longer
+    than a millisecond."""
 
     name: str
     arguments: tuple[str, ...]
     run: Callable[[ObjectStore, Mapping[str, str]], Awaitable[dict[str, str]]]
+    optional: tuple[str, ...] = ()
