@@ -81,5 +81,13 @@ def realtime_allowed(image: str) -> bool:
         docker("rm", "--force", trial)
 
 
+def image_label(name: str, label: str) -> str:
+    """ "" where there is no such image, or no such label."""
+    shown = _run(
+        ("image", "inspect", "--format", f'{{{{index .Config.Labels "{label}"}}}}', name), None, None
+    )
+    return shown.stdout.strip() if shown.returncode == 0 else ""
+
+
 def image_exists(name: str) -> bool:
     return succeeds("image", "inspect", name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 
-from compose.engine import ROOT, Trouble, docker, image_exists, last_line
+from compose.engine import ROOT, Trouble, docker, image_exists, image_label, last_line
 from compose.settings import settings
 
 ROLES = ("gateway", "control-plane", "worker", "clients")
@@ -16,6 +17,8 @@ NAMES = {role: f"crosswind/{role}" for role in (*ROLES, "minio")}
 DEFAULT_BASE = "debian:bookworm-slim"
 DEFAULT_STORE = "quay.io/minio/minio:RELEASE.2025-09-07T16-13-09Z"
 PULL_TIMEOUT_S = 300
+SOURCES_LABEL = "crosswind.sources"
+SOURCES = (".py", ".sh")
 
 
 def build() -> None:
@@ -27,8 +30,24 @@ def build() -> None:
     _provide_store(chosen, base)
 
 
-def missing() -> list[str]:
-    return [name for name in NAMES.values() if not image_exists(name)]
+def stale() -> list[str]:
+    """Images that are not there, or were made from other sources than these."""
+    sources = _sources()
+    made_of = {role: image_label(NAMES[role], SOURCES_LABEL) for role in ROLES}
+    old = [NAMES[role] for role in ROLES if made_of[role] != sources]
+    return old if image_exists(NAMES["minio"]) else [*old, NAMES["minio"]]
+
+
+def _sources() -> str:
+    """A digest of all that goes into the images but the base."""
+    digest = hashlib.sha256()
+    paths = [ROOT / name for name in ("pyproject.toml", "constraints.txt")]
+    for room in ("compose", "system"):
+        paths += sorted(path for path in (ROOT / room).rglob("*") if path.suffix in SOURCES)
+    for path in [*paths, ROOT / "compose" / "Dockerfile"]:
+        digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _base_image(chosen: Mapping[str, str]) -> str:
@@ -60,6 +79,7 @@ def _can_have(image: str) -> bool:
 def _build_stage(stage: str, name: str, base: str) -> None:
     began = time.monotonic()
     words = ["build", "--file=compose/Dockerfile", f"--build-arg=BASE_IMAGE={base}", f"--target={stage}"]
+    words.append(f"--label={SOURCES_LABEL}={_sources()}")
     done = subprocess.run(
         ["docker", *words, f"--tag={name}", "."], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -31,7 +31,7 @@ PORTS = {
 def up() -> None:
     require_engine()
     _require_tun()
-    if images.missing():
+    if images.stale():
         images.build()
     ports = chosen_ports(settings())
     if not _is_up():
@@ -65,6 +65,13 @@ def reset() -> None:
 def build() -> None:
     require_engine()
     images.build()
+
+
+def current() -> None:
+    """Raises Trouble unless a cluster would run these very sources."""
+    require_engine()
+    if old := images.stale():
+        raise Trouble(f"{', '.join(old)}: not there, or made from other sources than these; make build")
 
 
 def sizes() -> None:
@@ -160,7 +167,7 @@ def _require_tun() -> None:
 
 
 COMMANDS: dict[str, Callable[[], None]] = {
-    command.__name__: command for command in (build, up, down, reset, ps, logs, sizes, ping)
+    command.__name__: command for command in (build, current, up, down, reset, ps, logs, sizes, ping)
 }
 
 

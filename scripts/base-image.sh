@@ -26,7 +26,8 @@ trap 'rm -rf "$work"' EXIT
 # mmdebstrap's own default mirror, where this is not Debian.
 grep -q debian "$sources" 2>/dev/null || sources=
 printf 'path-exclude=/usr/share/%s/*\n' man locale info lintian >"$work/dpkg.cfg"
-if ! mmdebstrap --quiet --variant=apt --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --include="$packages" --dpkgopt="$work/dpkg.cfg" --dpkgopt=force-unsafe-io \
+if ! mmdebstrap --quiet --variant=apt --include="$packages" \
+    --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --dpkgopt="$work/dpkg.cfg" --dpkgopt=force-unsafe-io \
     --aptopt='APT::Install-Recommends "false"' --customize-hook="copy-in $bundle /etc/ssl/certs" \
     "$suite" "$work/base.tar" $sources >"$work/log" 2>&1; then
     cat "$work/log" >&2
@@ -34,5 +35,6 @@ if ! mmdebstrap --quiet --variant=apt --hook-dir=/usr/share/mmdebstrap/hooks/mer
     exit 1
 fi
 docker import "$work/base.tar" "$tag" >/dev/null
-echo "base image: $tag, $(gzip -1 -c "$work/base.tar" | wc -c | awk '{printf "%.1f MB compressed", $1 / 1e6}'), made in $(($(date +%s) - began)) s" >&2
+size=$(gzip -1 -c "$work/base.tar" | wc -c | awk '{printf "%.1f MB", $1 / 1e6}')
+echo "base image: $tag, $size compressed, made in $(($(date +%s) - began)) s" >&2
 echo "$tag"

@@ -1,4 +1,4 @@
-"""How a control-plane node's container starts: routes and names, as root; then CP_COMMAND, as nobody special."""
+"""How a control-plane node starts: routes and names, as root; then CP_COMMAND, as nobody in particular."""
 
 from __future__ import annotations
 

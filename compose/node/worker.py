@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import logging
 import os
 import sys
+
+from system import logs
+
+# Under `system`, whose lines are logged from INFO up.
+log = logging.getLogger("system.worker.bucket")
 
 
 def main() -> None:
     bucket = os.environ.get("BUCKET")
     if bucket:
-        say(ensure_bucket(bucket), bucket)
+        logs.configure(os.environ["WORKER_ID"], "INFO")
+        ensure_bucket(bucket)
     os.execvp(sys.executable, [sys.executable, "-m", "system.worker"])
 
 
-def ensure_bucket(bucket: str) -> str:
-    """Says what came of it. A store that is down must not keep a worker from its other work."""
+def ensure_bucket(bucket: str) -> None:
+    """A store that is down is logged: it must not keep a worker from its other work."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
@@ -23,19 +29,14 @@ def ensure_bucket(bucket: str) -> str:
     patience = Config(
         connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"}
     )
-    store = boto3.client("s3", endpoint_url=os.environ["MINIO_ENDPOINT"], config=patience)
+    store = boto3.client("s3", config=patience)
     try:
         store.create_bucket(Bucket=bucket)
+        log.info("Bucket made", extra={"bucket": bucket})
     except (store.exceptions.BucketAlreadyOwnedByYou, store.exceptions.BucketAlreadyExists):
-        return "Bucket is there"
+        log.info("Bucket is there", extra={"bucket": bucket})
     except (BotoCoreError, ClientError) as error:
-        return f"Bucket could not be made: {error}"
-    return "Bucket made"
-
-
-def say(message: str, bucket: str) -> None:
-    print(json.dumps({"level": "INFO", "node": os.environ["WORKER_ID"], "msg": message, "bucket": bucket}))
-    sys.stdout.flush()
+        log.warning("Bucket could not be made: %s", error, extra={"bucket": bucket})
 
 
 if __name__ == "__main__":

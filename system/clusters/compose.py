@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from system.clusters.errors import ClusterError
 FILE = Path(__file__).parents[2] / "compose" / "docker-compose.yml"
 # A share of real-time scheduling for the gateway, in µs of each second, as that file has it.
 REALTIME_US = 400_000
+GATEWAY_IMAGE = "crosswind/gateway"
 REALTIME = FILE.with_name("docker-compose.realtime.yml")
 SERVICES = ("gateway", "minio")
 CLIENTS = "clients"
@@ -61,6 +64,22 @@ def exec_command(container: str, argv: Sequence[str], *, user: str = "") -> list
     return ["docker", "exec", "-i", *(["-u", user] if user else []), container, *argv]
 
 
+def check_images() -> None:
+    """Raises ClusterError unless the images are there, made from the sources that are here now: a run that
+    tested yesterday's system would be worse than none."""
+    if not FILE.exists():
+        raise ClusterError(f"{FILE} is missing: the Docker cluster runs from a checkout of the project")
+    asked = subprocess.run(
+        [sys.executable, "-m", "compose.sim", "current"],
+        cwd=FILE.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if asked.returncode != 0:
+        raise ClusterError(asked.stderr.strip() or "whether the images are current could not be told")
+
+
 async def create(project: str, env: Mapping[str, str], *, realtime: bool) -> None:
     """Makes the project's containers, networks and volumes, and starts none. Raises ClusterError.
 
@@ -77,8 +96,6 @@ async def add_clients(project: str) -> None:
 
 
 async def _run(files: Sequence[Path], arguments: Sequence[str], env: Mapping[str, str]) -> None:
-    if not FILE.exists():
-        raise ClusterError(f"{FILE} is missing: the Docker cluster runs from a checkout of the project")
     if shutil.which("docker") is None:
         raise ClusterError("there is no `docker` command: install Docker with Compose v2")
     process = await asyncio.create_subprocess_exec(

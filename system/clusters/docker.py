@@ -35,7 +35,6 @@ SEEN_WITHIN_S = 2.0
 POLL_S = 0.05
 MOST_PASSED_OVER = 3
 GATEWAY, STORE = compose.SERVICES
-IMAGES = tuple(f"crosswind/{role}" for role in ("control-plane", "worker", "gateway", "minio", "clients"))
 
 
 class DockerCluster:
@@ -97,12 +96,9 @@ class DockerCluster:
 
     @staticmethod
     def check() -> None:
-        """Raises ClusterError where this machine cannot have one: no engine, or no images."""
-        engine = Engine()
-        try:
-            _check_images(engine)
-        finally:
-            engine.close()
+        """Raises ClusterError where this machine cannot have one: no engine, no images of these sources."""
+        Engine().close()
+        compose.check_images()
 
     # Starting and stopping.
 
@@ -141,8 +137,8 @@ class DockerCluster:
             await up.close()
 
     async def save_logs(self, into: Path) -> None:
-        """As LocalCluster.save_logs: everybody stands still meanwhile. A cluster that does not run has nothing
-        left to save."""
+        """As LocalCluster.save_logs: everybody stands still meanwhile. A cluster that does not run has
+        nothing left to save."""
         lag_file = self._data_dir / "lag.jsonl"
         into.mkdir(parents=True, exist_ok=True)
         if self._up is not None:
@@ -284,7 +280,7 @@ class DockerCluster:
 
     async def _create(self, up: _Up) -> None:
         env = self._env | compose.environment(up.slot.number)
-        realtime = await up.engine.has_realtime(IMAGES[0], compose.REALTIME_US)
+        realtime = await up.engine.has_realtime(compose.GATEWAY_IMAGE, compose.REALTIME_US)
         await compose.create(up.slot.project, env, realtime=realtime)
 
     async def _take_over(self, up: _Up) -> None:
@@ -448,12 +444,6 @@ async def _serves(observer: RemoteObserver, name: str) -> bool:
         return await observer.serving(name, timeout_s=0.5)
     answer = await observer.get(name, "/")
     return answer is not None and answer[0] < 500
-
-
-def _check_images(engine: Engine) -> None:
-    for image in IMAGES:
-        if not engine.has_image(image):
-            raise ClusterError(f"there is no image {image}: `make build` makes it")
 
 
 def _free_slot(engine: Engine) -> Slot:

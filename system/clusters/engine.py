@@ -161,8 +161,8 @@ class Engine:
         return await self._do(name, "inspect", read)
 
     async def has_realtime(self, image: str, share: int) -> bool:
-        """share: in µs of each second. Whether a container gets a share of real-time scheduling by asking for it, as on cgroup v1 it must.
-        Tried, since no answer of the engine's says so."""
+        """Whether a container gets so much real-time scheduling (µs of each second) by asking for it, as on
+        cgroup v1 it must. Tried, since no answer of the engine's says so."""
         import docker
 
         def try_it() -> bool:
@@ -212,10 +212,6 @@ class Engine:
                 for config in (network.attrs.get("IPAM") or {}).get("Config") or []
                 if "Subnet" in config
             ]
-
-    def has_image(self, tag: str) -> bool:
-        with _explained("list images"):
-            return bool(self._client.images.list(name=tag))
 
     async def _change(self, name: str, verb: str, act: Callable[[Container], Any]) -> Condition:
         def change(container: Container) -> Condition:

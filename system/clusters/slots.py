@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -22,6 +21,8 @@ SIM = 0  # what `make sim-up` starts
 SLOTS = range(1, 98)
 CLOUD_OCTETS = {"aws": 10, "gcp": 20, "azure": 30}
 EDGE_OCTET = 40
+# Not where TMPDIR says: whoever uses this machine's engine must see them.
+LOCKS = Path(f"/tmp/crosswind-slots-{os.getuid()}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,8 @@ def attach() -> Slot:
 
 
 def _lock(number: int) -> Slot | None:
-    directory = Path(tempfile.gettempdir()) / f"crosswind-slots-{os.getuid()}"
-    directory.mkdir(exist_ok=True)
-    lock_fd = os.open(directory / str(number), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    LOCKS.mkdir(exist_ok=True)
+    lock_fd = os.open(LOCKS / str(number), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -13,6 +13,7 @@ from system.control_plane.replica import Outcome, Query, ReadOutcome, Replica
 from system.control_plane.state_machine import Applied
 from system.raft.log import EntryKind
 from system.raft.messages import Message
+from system.raft.node import RaftNode
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +27,18 @@ class Driver:
     die:       ends the process; called with any exception out of the replica, whose state is not to be
                trusted after it
     on_commit: called with the time in seconds from a command's append here to its commit
+    on_flush:  called after every flush, with the replica's node and the time of the flush
     """
 
-    def __init__(self, die: Callable[[BaseException], None], on_commit: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        die: Callable[[BaseException], None],
+        on_commit: Callable[[float], None],
+        on_flush: Callable[[RaftNode, int], None],
+    ) -> None:
         self._die = die
         self._on_commit = on_commit
+        self._on_flush = on_flush
         self._flush_handle: asyncio.Handle | None = None
         # Commands and reads on their way to the replica, each a function of the time.
         self._lingering: list[Callable[[int], None]] = []
@@ -121,11 +129,13 @@ class Driver:
 
     def _flush(self) -> None:
         self._flush_handle = None
+        now_ns = time.monotonic_ns()
         try:
-            self.replica.flush(time.monotonic_ns())
+            self.replica.flush(now_ns)
         except Exception as error:
             self._die(error)
             raise
+        self._on_flush(self.replica.node, now_ns)
         self._arm_timer()
 
     def _arm_timer(self) -> None:

@@ -11,7 +11,21 @@ from prometheus_client.registry import Collector
 from system.control_plane.replica import Replica
 from system.raft.roles import State
 
-_LATENCY_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
+# Fine where round trips between clouds are: quantiles are read off these, to within a bucket.
+_LATENCY_BUCKETS_MS = (
+    *range(1, 10),
+    *range(10, 30, 2),
+    *range(30, 300, 5),
+    *range(300, 1000, 50),
+    1000,
+    2500,
+    5000,
+)
+_ELECTION_BUCKETS_S = (
+    *(0.005, 0.01, 0.02, 0.03, 0.05, 0.075),
+    *(0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    *(1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0),
+)
 _FINE_BUCKETS_S = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -24,10 +38,22 @@ class Metrics:
         self._latency_ms = self._histogram(
             "raft_replication_latency_ms",
             f"{latency}, in milliseconds.",
-            tuple(1000 * bucket for bucket in _LATENCY_BUCKETS_S),
+            _LATENCY_BUCKETS_MS,
         )
         self._latency_s = self._histogram(
-            "raft_replication_latency_seconds", f"{latency}, in seconds.", _LATENCY_BUCKETS_S
+            "raft_replication_latency_seconds",
+            f"{latency}, in seconds.",
+            tuple(bucket / 1000 for bucket in _LATENCY_BUCKETS_MS),
+        )
+        self._election_s = self._histogram(
+            "raft_election_duration_seconds",
+            "From this node's first pre-vote since it last followed a leader to its becoming leader.",
+            _ELECTION_BUCKETS_S,
+        )
+        self._silence_s = self._histogram(
+            "raft_leader_silence_seconds",
+            "From the last that this node heard from a leader, or was one, to its becoming leader.",
+            _ELECTION_BUCKETS_S,
         )
         self._sync_s = self._histogram(
             "wal_sync_duration_seconds", "How long fdatasync of the write-ahead log took.", _FINE_BUCKETS_S
@@ -43,6 +69,11 @@ class Metrics:
     def observe_commit(self, latency_s: float) -> None:
         self._latency_s.observe(latency_s)
         self._latency_ms.observe(latency_s * 1000)
+
+    def observe_election(self, duration_s: float, silence_s: float | None) -> None:
+        self._election_s.observe(duration_s)
+        if silence_s is not None:
+            self._silence_s.observe(silence_s)
 
     def observe_sync(self, duration_s: float) -> None:
         self._sync_s.observe(duration_s)

@@ -23,6 +23,7 @@ from system import logs
 from system.control_plane.background import Background
 from system.control_plane.config import Config, config_from_env
 from system.control_plane.driver import Driver
+from system.control_plane.election_clock import ElectionClock
 from system.control_plane.events import EventFile
 from system.control_plane.http import HttpServer
 from system.control_plane.metrics import Metrics
@@ -86,7 +87,8 @@ class NodeProcess:
         self._config, self._wal, self._events = config, wal, events
         self._metrics = Metrics()
         self._background = Background(_die)
-        self._driver = Driver(_die, self._metrics.observe_commit)
+        elections = ElectionClock(self._metrics.observe_election)
+        self._driver = Driver(_die, self._metrics.observe_commit, elections.look)
         self._transport = GrpcTransport(
             config.cluster_id, config.peers, self._driver.on_message, self._background
         )
