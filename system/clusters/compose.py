@@ -18,7 +18,8 @@ FILE = Path(__file__).parents[2] / "compose" / "docker-compose.yml"
 REALTIME_US = 400_000
 GATEWAY_IMAGE = "crosswind/gateway"
 REALTIME = FILE.with_name("docker-compose.realtime.yml")
-SERVICES = ("gateway", "minio")
+GATEWAY, STORE = "gateway", "minio"
+SERVICES = (GATEWAY, STORE)
 CLIENTS = "clients"
 # In the container of the clients, who routes as a client of that cloud does; and who looks on from nearby.
 CLIENT_UIDS = {"aws": 2001, "gcp": 2002, "azure": 2003}

@@ -7,7 +7,6 @@ host dials nobody in it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -17,24 +16,18 @@ from typing import Any
 from system.client import Service
 from system.clusters import compose, launch, observer, sites, slots
 from system.clusters.addresses import Pair
-from system.clusters.containers import DATA, Containers
-from system.clusters.engine import Condition, Engine
+from system.clusters.containers import DATA
+from system.clusters.deployment import START_TIMEOUT_S, Deployment, free_slot
+from system.clusters.engine import Engine
 from system.clusters.errors import ClusterError
-from system.clusters.firewall import Firewall
 from system.clusters.links import CutKind
-from system.clusters.pipe import LINE_BYTES, Pipe
-from system.clusters.remote import RemoteClient, RemoteObserver
-from system.clusters.shaping import Shaping
-from system.clusters.slots import Slot
-from system.clusters.supervision import Supervision, last_lines
+from system.clusters.remote import RemoteClient
 
 Facts = dict[str, Any]
-START_TIMEOUT_S = 60.0
+
 # A cut is seen when something was dropped on each link, or this long has passed.
 SEEN_WITHIN_S = 2.0
 POLL_S = 0.05
-MOST_PASSED_OVER = 3
-GATEWAY, STORE = compose.SERVICES
 
 
 class DockerCluster:
@@ -92,7 +85,7 @@ class DockerCluster:
         self.starts: dict[str, int] = {}
         self.exits: list[Facts] = []
         self._attach = attach
-        self._up: _Up | None = None
+        self._up: Deployment | None = None
 
     @staticmethod
     def check() -> None:
@@ -108,15 +101,15 @@ class DockerCluster:
         if self._up is not None:
             raise ClusterError("this cluster was started already")
         engine = await asyncio.to_thread(Engine)
-        slot = slots.attach() if self._attach else await asyncio.to_thread(_free_slot, engine)
-        self._up = up = _Up(engine, slot, self._data_dir, self.nodes, self.workers)
+        slot = slots.attach() if self._attach else await asyncio.to_thread(free_slot, engine)
+        self._up = up = Deployment(engine, slot, self._data_dir, self.nodes, self.workers)
         self.starts, self.exits = up.containers.starts, up.containers.exits
         try:
             await up.watch_host(self._scratch)
             await (self._take_over(up) if self._attach else self._create(up))
             up.cluster_id = self.cluster_id
             await up.containers.start([*self.services, *self.nodes, compose.CLIENTS])
-            await self._until_serving([*self.nodes, STORE])
+            await self._until_serving([*self.nodes, compose.STORE])
             await up.containers.start(self.workers)  # one of which makes the store's bucket
         except BaseException:
             await self.stop()
@@ -146,7 +139,7 @@ class DockerCluster:
         (into / "lag.jsonl").write_bytes(lag_file.read_bytes() if lag_file.exists() else b"")
         (into / "exits.jsonl").write_text("".join(json.dumps(facts) + "\n" for facts in self.exits))
 
-    async def _save_nodes(self, up: _Up, into: Path) -> None:
+    async def _save_nodes(self, up: Deployment, into: Path) -> None:
         names = [*self.nodes, *self.workers]
         metrics = await asyncio.gather(*(self._metrics(name) for name in names))
         await up.containers.note_exits()
@@ -269,7 +262,7 @@ class DockerCluster:
 
     async def start_nodes(self, nodes: Sequence[str]) -> Facts:
         facts = await self._running("start_nodes").containers.start(nodes)
-        await self._until_serving([node for node in nodes if node != GATEWAY])
+        await self._until_serving([node for node in nodes if node != compose.GATEWAY])
         return facts
 
     # Inside.
@@ -278,12 +271,12 @@ class DockerCluster:
     def _everybody(self) -> list[str]:
         return [*self.services, *self.nodes, *self.workers]
 
-    async def _create(self, up: _Up) -> None:
+    async def _create(self, up: Deployment) -> None:
         env = self._env | compose.environment(up.slot.number)
         realtime = await up.engine.has_realtime(compose.GATEWAY_IMAGE, compose.REALTIME_US)
         await compose.create(up.slot.project, env, realtime=realtime)
 
-    async def _take_over(self, up: _Up) -> None:
+    async def _take_over(self, up: Deployment) -> None:
         """Heals what a harness that was killed left in force, too."""
         there = await up.engine.services(up.slot.project)
         if missing := [name for name in self._everybody if name not in there]:
@@ -295,7 +288,7 @@ class DockerCluster:
         await up.containers.kill(self.nodes)
         await asyncio.gather(*(up.engine.wipe(there[node], DATA) for node in self.nodes))
 
-    async def _let_go(self, up: _Up) -> None:
+    async def _let_go(self, up: Deployment) -> None:
         await up.containers.resume(self._everybody)
         await up.containers.start(self._everybody)
         await up.shaping.clear()
@@ -304,7 +297,7 @@ class DockerCluster:
         if clients is not None:
             await up.engine.remove(clients)
 
-    def _running(self, verb: str) -> _Up:
+    def _running(self, verb: str) -> Deployment:
         if self._up is None:
             raise ClusterError(f"the cluster is not running: `{verb}` needs one that was started")
         return self._up
@@ -320,9 +313,8 @@ class DockerCluster:
     async def _until_one_serves(self, name: str) -> None:
         """Raises ClusterError where its container ends before, or the time does."""
         up = self._running("start")
-        assert up.observer is not None
         deadline_s = time.monotonic() + START_TIMEOUT_S
-        while not await _serves(up.observer, name):
+        while not await up.serves(name):
             condition = await up.engine.condition(up.container(name))
             if not condition.runs or time.monotonic() > deadline_s:
                 went = f"ended with code {condition.exit_code} while starting"
@@ -333,138 +325,6 @@ class DockerCluster:
                     f"{name} {late if condition.runs else went}; its last lines:{last or ' none'}"
                 )
             await asyncio.sleep(POLL_S)
-
-
-class _Up:
-    """What a cluster has while it runs."""
-
-    def __init__(
-        self, engine: Engine, slot: Slot, data_dir: Path, nodes: Sequence[str], workers: Sequence[str]
-    ) -> None:
-        self.engine = engine
-        self.slot = slot
-        self.cluster_id = ""
-        self._ports = dict.fromkeys(nodes, compose.GRPC_PORT) | dict.fromkeys(workers, compose.WORKER_PORT)
-        self.containers = Containers(engine, self.container, self._started, self._ending)
-        self.firewall = Firewall(engine, compose.homes(slot.number), self.container)
-        self.shaping = Shaping()
-        self.carriers: dict[str, Pipe] = {}
-        self.observer: RemoteObserver | None = None
-        self.cut_from: dict[Pair, tuple[int, int]] = {}
-        self.taken_over = False
-        self._data_dir = data_dir
-        self._pipes: list[Pipe] = []
-        self._supervision: Supervision | None = None
-
-    def container(self, site: str) -> str:
-        return compose.container(self.slot.number, site)
-
-    async def watch_host(self, scratch: bool) -> None:
-        """A supervisor ends the measure of the host's lag when this process is gone, however it went."""
-        self._data_dir.mkdir(parents=True, exist_ok=True)
-        self._supervision = await Supervision.start(
-            self._data_dir / "supervisor.log",
-            lambda exit_: None,
-            scratch=self._data_dir if scratch else None,
-        )
-        await self._supervision.ask("open", nodes=[], dials=[], delays_s=[], seed=0)
-        argv = launch.ticker_command(self._data_dir / "lag.jsonl")
-        env = launch.inherited_environment()
-        await self._supervision.ask(
-            "spawn", name="ticker", argv=argv, env=dict(env), directory=str(self._data_dir)
-        )
-
-    async def _observe(self) -> None:
-        """Opens the way to the clients of each cloud, and to who looks on."""
-        command = ["python", "-m", "system.clusters.carrier"]
-        uids = [*compose.CLIENT_UIDS.values(), compose.OBSERVER_UID]
-        *carriers, looking = await asyncio.gather(
-            *(self._pipe(compose.CLIENTS, command, user=str(uid)) for uid in uids)
-        )
-        self.carriers = dict(zip(compose.CLIENT_UIDS, carriers, strict=True))
-        await looking.ask(
-            "observe",
-            timeout_s=START_TIMEOUT_S,
-            cluster_id=self.cluster_id,
-            grpc_addresses={name: f"{name}:{port}" for name, port in self._ports.items()},
-            http_addresses={name: f"{name}:{compose.HTTP_PORT}" for name in self._ports}
-            | {STORE: f"{STORE}:{compose.STORE_PORT}"},
-        )
-        self.observer = RemoteObserver(looking)
-
-    async def close(self) -> None:
-        await asyncio.gather(*(pipe.close(ended_within_s=1.0) for pipe in self._pipes))
-        if self._supervision is not None:
-            await self._supervision.close()
-        self.slot.release()
-        self.engine.close()
-
-    async def _started(self, site: str, condition: Condition) -> None:
-        if site in self._ports:
-            await self.firewall.prepare(site, condition)
-        if site == compose.CLIENTS:
-            await self._observe()
-        if site == GATEWAY:
-            command = ["python", "-m", "compose.gateway.control"]
-            await self.shaping.use(await self._pipe(GATEWAY, command, user="root"))
-
-    async def _ending(self, site: str) -> None:
-        await self._keep_counts(site)
-        self.firewall.gone(site)
-        if site == GATEWAY:
-            self.shaping.gone()
-
-    async def _keep_counts(self, site: str) -> None:
-        """What was counted there since a cut began goes with the container, and counts nevertheless."""
-        with contextlib.suppress(ClusterError):
-            counts = await self.firewall.counts([link for link in self.cut_from if link[1] == site])
-            for link, (held_bytes, passed_bytes) in counts.items():
-                held_before, passed_before = self.cut_from[link]
-                self.cut_from[link] = held_before - held_bytes, passed_before - passed_bytes
-
-    async def _pipe(self, site: str, argv: Sequence[str], user: str) -> Pipe:
-        """To a process of its own in the site's container."""
-        log = self._data_dir / f"{site}-{user}.log"
-        with log.open("ab") as errors:
-            process = await asyncio.create_subprocess_exec(
-                *compose.exec_command(self.container(site), argv, user=user),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-                limit=LINE_BYTES,
-            )
-        pipe = Pipe(process, f"{argv[-1]} in {site}", last_words=lambda: last_lines(log))
-        self._pipes.append(pipe)
-        return pipe
-
-
-async def _serves(observer: RemoteObserver, name: str) -> bool:
-    if name != STORE:
-        return await observer.serving(name, timeout_s=0.5)
-    answer = await observer.get(name, "/")
-    return answer is not None and answer[0] < 500
-
-
-def _free_slot(engine: Engine) -> Slot:
-    """A slot that is rid of what a harness that was killed left there. One that cannot be cleared is passed
-    over: engines have been seen to keep a network for ever."""
-    taken = engine.subnets_of_others(slots.PROJECT)
-    passed_over: list[Slot] = []
-    try:
-        while True:
-            slot = slots.lease(taken)
-            try:
-                engine.remove_project(slot.project)
-            except ClusterError:
-                passed_over.append(slot)
-                if len(passed_over) == MOST_PASSED_OVER:
-                    raise
-            else:
-                return slot
-    finally:
-        for slot in passed_over:
-            slot.release()
 
 
 def _reversed(links: Sequence[Pair]) -> list[Pair]:
