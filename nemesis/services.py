@@ -16,8 +16,8 @@ from nemesis.targets import Chosen, cloud, free, links_among
 WEIGHTS = {"pause": 1, "kill": 1}
 # Longer than an election timeout, and than a client waits for one answer.
 LENGTHS: tuple[Length, ...] = ((3, 0.8, 1.8), (2, 1.8, 3.5))
-# A service that was killed starts again within a second or two.
-GAP_S = (2.0, 3.0)
+# An object store that was killed takes some seconds to start again, and then there is work to do in peace.
+GAP_S = (4.0, 5.5)
 
 
 class CanHarmServices(CanKill, CanPause, Protocol):

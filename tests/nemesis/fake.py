@@ -33,7 +33,7 @@ class FakeCluster:
     def __init__(self, nodes: Sequence[str] = NODES, workers: Sequence[str] = WORKERS) -> None:
         self.nodes = tuple(nodes)
         self.workers = tuple(workers)
-        self.services = SERVICES
+        self.services: tuple[str, ...] = SERVICES
         self.homes = {"minio": "aws"}
         self.capabilities = frozenset(CAPABILITIES)
         self.leads: str | None = self.nodes[0]
