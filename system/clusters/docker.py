@@ -141,7 +141,7 @@ class DockerCluster:
 
     async def _save_nodes(self, up: Deployment, into: Path) -> None:
         names = [*self.nodes, *self.workers]
-        metrics = await asyncio.gather(*(self._metrics(name) for name in names))
+        metrics = await asyncio.gather(*(self.metrics(name) for name in names))
         await up.containers.note_exits()
         await up.containers.pause(names)
         try:
@@ -193,6 +193,12 @@ class DockerCluster:
         """{"node": the leader, "workers": {id: status}} as the leader's /cluster-state has it."""
         looking = self._up.observer if self._up else None
         return await observer.worker_states(looking, await self.leader()) if looking else None
+
+    async def metrics(self, name: str) -> bytes | None:
+        """What a node says in Prometheus's format; None where it does not answer."""
+        looking = self._up.observer if self._up else None
+        answer = await looking.get(name, "/metrics") if looking else None
+        return answer[1] if answer and answer[0] == 200 else None
 
     # Links.
 
@@ -301,11 +307,6 @@ class DockerCluster:
         if self._up is None:
             raise ClusterError(f"the cluster is not running: `{verb}` needs one that was started")
         return self._up
-
-    async def _metrics(self, name: str) -> bytes | None:
-        looking = self._up.observer if self._up else None
-        answer = await looking.get(name, "/metrics") if looking else None
-        return answer[1] if answer and answer[0] == 200 else None
 
     async def _until_serving(self, names: Sequence[str]) -> None:
         await asyncio.gather(*map(self._until_one_serves, names))

@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import tarfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SERVICE_LABEL = "com.docker.compose.service"
 TIMEOUT_S = 60
+FROZEN_WITHIN_S = 5.0
+UNABLE = "unable to freeze"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,19 @@ class Engine:
         return await self._do(name, "inspect", _condition)
 
     async def pause(self, name: str) -> Condition:
-        return await self._change(name, "pause", lambda container: container.pause())
+        """Asks again where the freezer of cgroup v1 gave up because processes came and went meanwhile."""
+        import docker
+
+        def pause(container: Container) -> None:
+            deadline_s = time.monotonic() + FROZEN_WITHIN_S
+            while True:
+                try:
+                    return container.pause()
+                except docker.errors.APIError as error:
+                    if UNABLE not in str(error) or time.monotonic() > deadline_s:
+                        raise
+
+        return await self._change(name, "pause", pause)
 
     async def resume(self, name: str) -> Condition:
         return await self._change(name, "unpause", lambda container: container.unpause())

@@ -89,8 +89,10 @@ class Firewall:
 
     async def _list(self, site: str) -> dict[str, tuple[int, int]]:
         """{source address: (bytes dropped, bytes passed)}."""
+        async with self._locks[site]:
+            listed = await self._run(site, ["iptables", "-w", "-nvxL", CHAIN])
         found: dict[str, tuple[int, int]] = {}
-        for line in (await self._run(site, ["iptables", "-w", "-nvxL", CHAIN])).splitlines()[2:]:
+        for line in listed.splitlines()[2:]:
             words = line.split()
             drops, source = "DROP" in words, words[-2].removesuffix("/32")
             dropped, passed = found.get(source, (0, 0))

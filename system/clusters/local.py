@@ -133,7 +133,7 @@ class LocalCluster:
         copies, commit what nobody else holds: after a crash in mid-run a correct system would look guilty.
         """
         names = [*self.nodes, *self.workers, *self.services]
-        metrics = await asyncio.gather(*(self._metrics(name) for name in names))
+        metrics = await asyncio.gather(*(self.metrics(name) for name in names))
         still = [name for name in names if name in self.starts] if self._supervision else []
         with contextlib.suppress(ClusterError):  # a supervisor that is gone has taken them with it
             await self._ask("pause", names=still)
@@ -194,6 +194,13 @@ class LocalCluster:
         """{"node": the leader, "workers": {id: status}} as the leader's /cluster-state has it."""
         looking = self._observer
         return await observer.worker_states(looking, await self.leader()) if looking else None
+
+    async def metrics(self, name: str) -> bytes | None:
+        """What a node says in Prometheus's format; None where it does not answer."""
+        if self._observer is None or name in self.services:
+            return None
+        answer = await self._observer.get(name, "/metrics")
+        return answer[1] if answer and answer[0] == 200 else None
 
     # Links.
 
@@ -362,12 +369,6 @@ class LocalCluster:
     @property
     def _lag_file(self) -> Path:
         return self._data_dir / "lag.jsonl"
-
-    async def _metrics(self, name: str) -> bytes | None:
-        if self._observer is None or name in self.services:
-            return None
-        answer = await self._observer.get(name, "/metrics")
-        return answer[1] if answer and answer[0] == 200 else None
 
     async def _change_delay(self, links: Sequence[Pair], extra_ms: float, jitter_ms: float) -> Facts:
         """Facts: {"a->b": {"rtt_before_ms", "rtt_ms"}}."""

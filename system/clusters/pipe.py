@@ -43,6 +43,7 @@ class Pipe:
         self._news = news
         self._last_words = last_words
         self._asked = 0
+        self._noise = ""
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._listening = asyncio.create_task(self._listen())
 
@@ -57,7 +58,8 @@ class Pipe:
         request = {"id": number, "verb": verb, **arguments}
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            return await asyncio.wait_for(answer, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await answer
         except TimeoutError:
             raise ClusterError(f"{self._who} did not answer `{verb}` within {timeout_s:g} s") from None
         finally:
@@ -69,7 +71,8 @@ class Pipe:
         self._process.stdin.write(GOODBYE)
         self._process.stdin.close()
         try:
-            await asyncio.wait_for(self._process.wait(), ended_within_s)
+            async with asyncio.timeout(ended_within_s):
+                await self._process.wait()
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
@@ -78,7 +81,11 @@ class Pipe:
     async def _listen(self) -> None:
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
-            message = json.loads(line)
+            try:
+                message = json.loads(line)
+            except ValueError:  # not it, but what was to start it, has something to say
+                self._noise = line.decode("utf-8", "replace").strip()
+                continue
             if "id" not in message:
                 self._news(message)
                 continue
@@ -94,7 +101,8 @@ class Pipe:
                 waiting.set_exception(self._gone())
 
     def _gone(self) -> ClusterError:
-        return ClusterError(f"{self._who} (pid {self.pid}) has ended{self._last_words()}")
+        said = f": {self._noise}" if self._noise else ""
+        return ClusterError(f"{self._who} (pid {self.pid}) has ended{said}{self._last_words()}")
 
 
 async def serve(requests: asyncio.StreamReader, verbs: object, tell: Tell) -> bool:

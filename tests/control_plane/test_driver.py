@@ -26,6 +26,7 @@ class FakeReplica:
         self.calls: list[str] = []
         self.pending: list[Callable[[Outcome], None]] = []
         self.broken = False
+        self.node = object()
 
     def on_message(self, _now_ns: int, src: str, _message: object) -> str | None:
         self._note("message")
@@ -59,7 +60,10 @@ class Bench:
         self.deaths: list[BaseException] = []
         self.commits: list[float] = []
         self.replica = FakeReplica()
-        self.driver = Driver(self.deaths.append, self.commits.append)
+        self.flushed: list[tuple[object, int]] = []
+        self.driver = Driver(
+            self.deaths.append, self.commits.append, lambda node, now_ns: self.flushed.append((node, now_ns))
+        )
         self.driver.attach(cast(Replica, self.replica))
         self.driver.start()
 
@@ -116,6 +120,18 @@ def test_messages_that_come_together_share_a_flush() -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert bench.replica.calls == ["message", "message", "flush"]
+
+    run(body)
+
+
+def test_whoever_watches_sees_the_node_after_each_flush() -> None:
+    async def body(bench: Bench) -> None:
+        await bench.until("flush")
+        began_ns = time.monotonic_ns()
+        bench.driver.on_message("a", VOTE)
+        await asyncio.sleep(0)
+        assert [node for node, _ in bench.flushed] == [bench.replica.node] * 2
+        assert began_ns <= bench.flushed[-1][1] <= time.monotonic_ns()
 
     run(body)
 

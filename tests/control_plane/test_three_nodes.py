@@ -289,6 +289,9 @@ def test_metrics(three: Nodes) -> None:
     assert after["raft_event_loop_lag_seconds_count"] > 0
     seen = {name: metrics(three, name) for name in NAMES}
     assert sum(node["raft_elections_total"] for node in seen.values()) >= 1
+    won = seen[leader]["raft_election_duration_seconds_count"]
+    assert 1 <= won <= seen[leader]["raft_elections_total"]
+    assert seen[leader]["raft_leader_silence_seconds_count"] <= won
     for name, node in seen.items():
         roles = {role: node[f'raft_role{{role="{role}"}}'] for role in ("follower", "candidate", "leader")}
         assert sum(roles.values()) == 1
