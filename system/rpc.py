@@ -17,8 +17,8 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 # Recovery in well under a second after a cut; gRPC's defaults take 6 to 12 s.
 _RECOVERY: tuple[tuple[str, int], ...] = (
     ("grpc.initial_reconnect_backoff_ms", 100),
-    # This also bounds one connection attempt (default: 20 s), which takes two round trips: at 300 ms nodes with
-    # 200 ms between them could not connect.
+    # This also bounds one connection attempt (default: 20 s), which takes two round trips: at 300 ms nodes
+    # with 200 ms between them could not connect.
     ("grpc.min_reconnect_backoff_ms", 600),
     ("grpc.max_reconnect_backoff_ms", 300),
     ("grpc.keepalive_time_ms", 500),

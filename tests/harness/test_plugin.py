@@ -144,7 +144,7 @@ def test_the_default_seed_is_drawn_once_for_all_of_xdists_processes(
         ),
         (("--seed=x",), "ERROR: --seed=x: 'x': expected a whole number"),
         (("--nodes=2",), "ERROR: --nodes=2 --cluster=local: its control plane has 1 or 3 or 5 nodes"),
-        (("--cluster=docker",), "ERROR: --cluster=docker: no such cluster; there are: local"),
+        (("--cluster=dcoker",), "ERROR: --cluster=dcoker: no such cluster; there are: local, docker"),
     ],
 )
 def test_bad_options_get_one_line(pytest_says: CommandLine, args: tuple[str, ...], says: str) -> None:
