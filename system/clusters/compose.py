@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,9 +52,12 @@ def container(slot: int, site: str) -> str:
 
 
 def environment(slot: int) -> dict[str, str]:
-    """What tells a slot's containers from others': their names, subnets and published ports."""
+    """What tells a slot's containers from others': their names, subnets and published ports. All else is as
+    the compose file has it, whatever is set where we run: a run's plan alone decides it."""
     ports = ("MINIO_PORT", "MINIO_CONSOLE_PORT", "CP_AWS_PORT", "CP_GCP_PORT", "CP_AZURE_PORT")
+    tunables = re.findall(r"^([A-Z][A-Z0-9_]*)=", FILE.with_name(".env.example").read_text(), re.MULTILINE)
     return {
+        **dict.fromkeys(tunables, ""),
         "SUBNET": str(slot),
         "NAME_PREFIX": f"crosswind-{slot}-",
         **dict.fromkeys(ports, "0"),  # any that is free

@@ -278,7 +278,7 @@ class DockerCluster:
         return [*self.services, *self.nodes, *self.workers]
 
     async def _create(self, up: Deployment) -> None:
-        env = self._env | compose.environment(up.slot.number)
+        env = compose.environment(up.slot.number) | self._env
         realtime = await up.engine.has_realtime(compose.GATEWAY_IMAGE, compose.REALTIME_US)
         await compose.create(up.slot.project, env, realtime=realtime)
 
