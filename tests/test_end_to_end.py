@@ -102,7 +102,7 @@ def test_a_correct_system_passes_and_leaves_a_whole_record(project: Project) -> 
     harness = project.start("--workload=append", "--nemesis=partition", "--seed=11", "--time-limit=6")
     output, _ = harness.communicate(timeout=120)
     assert harness.returncode == 0, output
-    assert "crosswind: seed 11; cluster local can cut, delay, kill, pause" in output
+    assert "crosswind: seed 11; cluster local can cut, cut-messages, delay, kill, minio, pause" in output
     (row,) = [line for line in output.splitlines() if line.startswith("append-partition-local-s11 ")]
     assert "PASS" in row
     assert "report.html" in row
