@@ -85,6 +85,8 @@ class DockerCluster:
         self.starts: dict[str, int] = {}
         self.exits: list[Facts] = []
         self._attach = attach
+        # A store that we are attached to still has other runs' objects.
+        self._prefix = f"{time.time_ns():x}/" if attach else ""
         self._up: Deployment | None = None
 
     @staticmethod
@@ -176,7 +178,7 @@ class DockerCluster:
         """A logical client that stands at this site, in the container of the clients."""
         how: Facts = {"cluster_id": self.cluster_id, "pinned": pinned}
         if service == "workers":
-            how |= {"addresses": self.worker_addresses(site)}
+            how |= {"addresses": self.worker_addresses(site), "prefix": self._prefix}
         else:
             how |= {"addresses": self.addresses(site), "retry": retry}
         return RemoteClient(self._running("client").carriers[sites.cloud(site)], service, client_id, how)
@@ -287,6 +289,9 @@ class DockerCluster:
         there = await up.engine.services(up.slot.project)
         if missing := [name for name in self._everybody if name not in there]:
             raise ClusterError(f"no cluster to attach to, without {missing[0]}: `make sim-up` starts one")
+        old = [name for name in self._everybody if not await up.engine.is_current(there[name])]
+        if old:
+            raise ClusterError(f"{old[0]} runs an older image than there is now: make sim-down sim-up")
         up.taken_over = True
         self.cluster_id = await up.engine.variable(there[self.nodes[0]], "CLUSTER_ID")
         await compose.add_clients(up.slot.project)

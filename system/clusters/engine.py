@@ -175,6 +175,15 @@ class Engine:
 
         return await self._do(name, "inspect", read)
 
+    async def is_current(self, name: str) -> bool:
+        """Whether a container was made from what its image's name means now."""
+
+        def compare(container: Container) -> bool:
+            now = self._client.images.get(container.attrs["Config"]["Image"])
+            return bool(container.attrs["Image"] == now.id)
+
+        return await self._do(name, "inspect the image of", compare)
+
     async def has_realtime(self, image: str, share: int) -> bool:
         """Whether a container gets so much real-time scheduling (µs of each second) by asking for it, as on
         cgroup v1 it must. Tried, since no answer of the engine's says so."""

@@ -16,6 +16,7 @@ from system.clusters import compose, slots
 from system.clusters.engine import Engine
 from system.clusters.errors import ClusterError
 from system.clusters.firewall import CHAIN
+from system.object_client import GetObject, PutObject
 from tests.clusters.docker_lab import Running, docker, left_of
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +151,30 @@ def test_attached_it_begins_anew_and_leaves_the_cluster_up_and_healed(sim: str, 
         assert [rule for rule in rules if rule.split()[1] == CHAIN or rule.endswith(f"-j {CHAIN}")] == []
     assert measure(f"{sim}-worker-aws-1", "worker-gcp-1", count=5).median_ms < 100
     assert measure(f"{sim}-{one}", three, count=5).median_ms < 100
+
+
+def test_attached_it_sees_no_other_run_s_objects_and_runs_no_older_image(
+    sim: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    for run in ("first", "second"):
+        running = Running(tmp_path / run, attach=True)
+        try:
+            seen.append(running.put(GetObject("o1")).etag)
+            assert running.put(PutObject("o1", 1, 100)).etag is not None
+        finally:
+            running.stop()
+    assert seen == [None, None]
+
+    before = states(sim)
+
+    async def outdated(engine: Engine, name: str) -> bool:
+        return not name.endswith("cp-gcp-1")
+
+    monkeypatch.setattr(Engine, "is_current", outdated)
+    with pytest.raises(ClusterError, match=r"^cp-gcp-1 runs an older image than there is now"):
+        Running(tmp_path / "third", attach=True)
+    assert states(sim) == before
 
 
 def test_without_a_cluster_to_attach_to_it_says_how_to_start_one(
