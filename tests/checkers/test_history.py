@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from checkers import CHECKERS
-from checkers.columns import read_columns, write_columns
+from checkers.formats.columns import read_columns, write_columns
 from checkers.history import History, HistoryError, Op, in_order
-from checkers.jsonl import read_ops, write_ops
+from checkers.formats.jsonl import read_ops, write_ops
 from tests.checkers.build import MS, answer, append, boot, fault, history, logs, ops, read
 
 

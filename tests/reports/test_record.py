@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from checkers.columns import read_columns
+from checkers.formats.columns import read_columns
 from checkers.history import Op
 from checkers.verdict import Validity, Verdict
 from reports.host import commit_facts, host_facts

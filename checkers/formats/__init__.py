@@ -1,0 +1,1 @@
+"""Histories in files: ours, as columns and as JSON lines, and other projects'."""

@@ -1,0 +1,265 @@
+"""Registers whose written values are unique, decided in linear time over flat arrays."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+READ, WRITE, CAS = 0, 1, 2
+NONE, SEVERAL = -1, -2
+NEVER = 1 << 60
+
+# What came of it.
+YES, REPEATED, NEVER_WRITTEN, TWO_CAS, CAS_CYCLE, IN_CHAIN, TWO_SPANS, INSIDE_A_SPAN = range(8)
+
+
+class Calls(NamedTuple):
+    """An entry an operation, in order of invocation. Values are numbers from 0; the first `keys` of them are the
+    keys' initial values, and key_of gives each value's key. a: what was read, written or expected; b: what a
+    compare-and-set leaves. Ranks of invocations and returns are unique and below `ranks`; NEVER: crashed."""
+
+    kind: Any
+    a: Any
+    b: Any
+    invoked: Any
+    returned: Any
+    key_of: Any
+    keys: int
+    ranks: int
+
+
+class Links(NamedTuple):
+    """Of each value: who wrote it, the compare-and-set that replaced it, and of its reads the one that returned
+    first and the one that was invoked last."""
+
+    kept: Any
+    writer: Any
+    swap: Any
+    first: Any
+    last: Any
+
+
+class Chains(NamedTuple):
+    """A chain is a write, its reads, the compare-and-set from it, its reads … Nothing can come between them. It
+    is known by the value it begins with. earliest: its operation that returned first; latest: the one that was
+    invoked last; of[v]: the chain of value v; next: the chain placed after it at the same rank."""
+
+    earliest: Any
+    latest: Any
+    of: Any
+    next: Any
+
+
+@njit(cache=True)
+def _new_value(calls: Calls, i: int) -> int:
+    return int(calls.a[i] if calls.kind[i] == WRITE else calls.b[i])
+
+
+@njit(cache=True)
+def _keep(calls: Calls, kept: Any) -> int:
+    """Keeps what returned, and what crashed only if something that returned goes back to its value: the rest may
+    as well never have happened."""
+    crashed = np.full(calls.key_of.size, NONE, np.int64)
+    for i in range(calls.kind.size):
+        kept[i] = calls.returned[i] < NEVER
+        if not kept[i] and calls.kind[i] != READ:
+            value = _new_value(calls, i)
+            crashed[value] = i if crashed[value] == NONE else SEVERAL
+    for i in range(calls.kind.size):
+        at = i if kept[i] else NONE
+        while at != NONE and calls.kind[at] != WRITE:
+            at = crashed[calls.a[at]]
+            if at == SEVERAL:
+                return REPEATED
+            if at == NONE or kept[at]:
+                break
+            kept[at] = True
+    return YES
+
+
+@njit(cache=True)
+def _link(calls: Calls, links: Links, found: Any) -> int:
+    writer, swap = links.writer, links.swap
+    for i in range(calls.kind.size):
+        if links.kept[i] and calls.kind[i] != READ:
+            value = _new_value(calls, i)
+            if value < calls.keys or writer[value] != NONE:
+                return REPEATED
+            writer[value] = i
+    for i in range(calls.kind.size):
+        if not links.kept[i] or calls.kind[i] == WRITE:
+            continue
+        value = calls.a[i]
+        if value >= calls.keys and writer[value] == NONE:
+            found[0] = i
+            return NEVER_WRITTEN
+        if calls.kind[i] == READ:
+            _bound(calls, links, i)
+            continue
+        if swap[value] != NONE:
+            found[0], found[1] = swap[value], i
+            return TWO_CAS
+        swap[value] = i
+    return YES
+
+
+@njit(cache=True)
+def _bound(calls: Calls, links: Links, i: int) -> None:
+    value = calls.a[i]
+    if links.first[value] == NONE or calls.returned[i] < calls.returned[links.first[value]]:
+        links.first[value] = i
+    if links.last[value] == NONE or calls.invoked[i] > calls.invoked[links.last[value]]:
+        links.last[value] = i
+
+
+@njit(cache=True)
+def _walk(calls: Calls, links: Links, chains: Chains, root: int, found: Any) -> int:
+    """Follows one chain. Its order is given, so real time must not contradict it."""
+    earliest, latest = NONE, NONE
+    value = root
+    while True:
+        chains.of[value] = root
+        for stage in range(2):
+            ending = links.writer[value] if stage == 0 else links.first[value]
+            opening = links.writer[value] if stage == 0 else links.last[value]
+            if ending == NONE:
+                continue
+            if latest != NONE and calls.invoked[latest] > calls.returned[ending]:
+                found[0], found[1] = ending, latest
+                return IN_CHAIN
+            if earliest == NONE or calls.returned[ending] < calls.returned[earliest]:
+                earliest = ending
+            if latest == NONE or calls.invoked[opening] > calls.invoked[latest]:
+                latest = opening
+        if links.swap[value] == NONE:
+            break
+        value = calls.b[links.swap[value]]
+    chains.earliest[root], chains.latest[root] = earliest, latest
+    return YES
+
+
+@njit(cache=True)
+def _chain(calls: Calls, links: Links, chains: Chains, found: Any) -> int:
+    for root in range(calls.key_of.size):
+        writer = links.writer[root]
+        if root >= calls.keys and (writer == NONE or calls.kind[writer] != WRITE):
+            continue
+        status = _walk(calls, links, chains, root, found)
+        if status != YES:
+            return int(status)
+    for value in range(calls.key_of.size):
+        if links.writer[value] != NONE and chains.of[value] == NONE:
+            found[0] = links.writer[value]
+            return CAS_CYCLE
+    return YES
+
+
+@njit(cache=True)
+def _moments(calls: Calls, chains: Chains) -> Any:
+    """Where each chain is looked at: one that must last (its first return comes before its last invocation) where
+    it must have begun; one that can happen at a point where it can happen at the earliest."""
+    at = np.full(calls.ranks, NONE, np.int64)
+    for root in range(calls.keys, chains.earliest.size):
+        if chains.earliest[root] != NONE:
+            begun = calls.returned[chains.earliest[root]]
+            at[min(begun, calls.invoked[chains.latest[root]])] = root
+    return at
+
+
+@njit(cache=True)
+def _place(calls: Calls, chains: Chains, heads: Any, found: Any) -> int:
+    """The conditions of Gibbons and Korach (1997, §4) in one pass over the ranks: what must last excludes all
+    else of its key for as long, and what can happen at a point needs a point outside. heads[r]: the first chain
+    placed at rank r."""
+    at = _moments(calls, chains)
+    over = np.full(calls.keys, NONE, np.int64)
+    for key in range(calls.keys):
+        if chains.latest[key] != NONE:
+            over[key] = key
+    for rank in range(calls.ranks):
+        root = at[rank]
+        if root == NONE:
+            continue
+        key = calls.key_of[root]
+        span = over[key]
+        end = calls.invoked[chains.latest[span]] if span != NONE else NONE
+        lasts = calls.returned[chains.earliest[root]] == rank
+        where = rank
+        if rank < end:
+            found[0], found[1] = span, root
+            if lasts:
+                return TWO_SPANS
+            if calls.returned[chains.earliest[root]] < end:
+                return INSIDE_A_SPAN
+            where = end
+        if lasts:
+            over[key] = root
+        chains.next[root] = heads[where]
+        heads[where] = root
+    return YES
+
+
+@njit(cache=True)
+def _emit(calls: Calls, links: Links, root: int, begin: Any, reads: Any, order: Any, count: int) -> int:
+    value = root
+    while True:
+        if links.writer[value] != NONE:
+            order[count] = links.writer[value]
+            count += 1
+        for at in range(begin[value], begin[value + 1]):
+            order[count] = reads[at]
+            count += 1
+        if links.swap[value] == NONE:
+            return count
+        value = calls.b[links.swap[value]]
+
+
+@njit(cache=True)
+def _order(calls: Calls, links: Links, chains: Chains, heads: Any) -> Any:
+    """Chain after chain; within a value its reads in order of invocation."""
+    begin = np.zeros(calls.key_of.size + 1, np.int64)
+    for i in range(calls.kind.size):
+        if calls.kind[i] == READ:
+            begin[calls.a[i] + 1] += 1
+    begin = np.cumsum(begin)
+    at = begin.copy()
+    reads = np.empty(calls.kind.size, np.int64)
+    for i in range(calls.kind.size):
+        if calls.kind[i] == READ:
+            reads[at[calls.a[i]]] = i
+            at[calls.a[i]] += 1
+    order, count = np.empty(calls.kind.size, np.int64), 0
+    for key in range(calls.keys):
+        count = _emit(calls, links, key, begin, reads, order, count)
+    for rank in range(calls.ranks):
+        root = heads[rank]
+        while root != NONE:
+            count = _emit(calls, links, root, begin, reads, order, count)
+            root = chains.next[root]
+    return order[:count]
+
+
+@njit(cache=True)
+def decide(calls: Calls, found: Any, certify: bool) -> Any:
+    """(what came of it, the order where it is YES and one is asked for). `found` gets the operations that
+    contradict each other, up to four, and -1 where there are fewer."""
+    values = calls.key_of.size
+    nobody = np.full((8, values), NONE, np.int64)
+    links = Links(np.ones(calls.kind.size, np.bool_), nobody[0], nobody[1], nobody[2], nobody[3])
+    chains = Chains(nobody[4], nobody[5], nobody[6], nobody[7])
+    heads = np.full(calls.ranks, NONE, np.int64)
+    status = _keep(calls, links.kept)
+    if status == YES:
+        status = _link(calls, links, found)
+    if status == YES:
+        status = _chain(calls, links, chains, found)
+    if status == YES:
+        status = _place(calls, chains, heads, found)
+    if status in (TWO_SPANS, INSIDE_A_SPAN):
+        one, other = found[0], found[1]
+        found[0], found[1] = chains.earliest[one], chains.latest[one]
+        found[2], found[3] = chains.earliest[other], chains.latest[other]
+    order = _order(calls, links, chains, heads) if status == YES and certify else heads[:0]
+    return status, order
