@@ -71,6 +71,7 @@ class _Logs:
             elif kind == "apply":
                 if self.complete:
                     self._check_turn(event, applied_index, commit_index)
+                    self._check_held(log, event)
                 applied_index = event["index"]
                 applied_by[event["index"]] = event["term"]
                 self._take_apply(event)
@@ -118,6 +119,16 @@ class _Logs:
                 f"{name_event(event)} applied index {index} when it knew only {commit_index} to be committed"
             )
             self._add("applied-uncommitted", message, event)
+
+    def _check_held(self, log: NodeLog, event: Event) -> None:
+        """A leader may apply what a majority has before its own disk does: then its events tell nothing."""
+        held = log.term(event["index"])
+        if held is not None and held != event["term"]:
+            message = (
+                f"{name_event(event)} applied {name_entry(event)} at index {event['index']}, where its own"
+                f" log holds an entry of term {held}"
+            )
+            self._add("applied-unheld", message, event)
 
     def _check_truncate(self, log: NodeLog, applied_by: dict[int, int], event: Event) -> None:
         for index in range(event["from_index"], log.last_index + 1):

@@ -51,6 +51,7 @@ class Verdict:
     checker:  the checker's name in checkers.CHECKERS
     summary:  one line: what was checked and how much of it, or what is wrong
     evidence: figures that show how much was covered (JSON values)
+    certificate: of a yes that rests on an order, that order, verified: {object: indices of invocations}
     """
 
     checker: str
@@ -58,6 +59,7 @@ class Verdict:
     summary: str
     anomalies: tuple[Anomaly, ...] = ()
     evidence: dict[str, Any] = field(default_factory=dict)
+    certificate: dict[str, tuple[int, ...]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if (self.valid is Validity.NO) != bool(self.anomalies):

@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from checkers.verdict import Validity, worst
+from checkers import cli as files
+from checkers.verdict import worst
 from harness.judge import judge
 from harness.plan import PlanError
 from reports.record import RecordError, load
 from reports.text import verdict_lines
 from system.mutants import MUTANTS
 
-EXIT_CODES = {Validity.YES: 0, Validity.NO: 1, Validity.UNKNOWN: 2, Validity.VACUOUS: 3}
-EXIT_BAD_INPUT = 64
+EXIT_BAD_INPUT = files.EXIT_BAD_INPUT
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_BAD_INPUT if stop.code else 0
     try:
         return int(options.act(options))
-    except (RecordError, PlanError) as error:
+    except (RecordError, PlanError, files.OptionError) as error:
         print(f"crosswind: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
@@ -43,9 +42,11 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
     judging = verbs.add_parser(
-        "judge", help="judge a saved run again", description="Judges a saved run again, offline."
+        "judge",
+        help="judge saved runs again, or anybody's histories",
+        description="Judges runs again, offline, by their own checkers; or any history as what --model says.",
     )
-    judging.add_argument("run", type=Path, help="a run directory, such as reports/runs/latest")
+    files.add_arguments(judging)
     judging.set_defaults(act=_judge)
 
     mutants = verbs.add_parser("mutants", help="planted bugs, and how soon they are found")
@@ -61,9 +62,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    verdicts = judge(load(options.run))
-    print(verdict_lines(verdicts))
-    return EXIT_CODES[worst(verdicts)]
+    if options.model is not None:
+        return files.run(options)
+    codes = []
+    for path in options.files:
+        try:
+            verdicts = judge(load(path))
+        except RecordError as error:
+            hint = "" if path.is_dir() else "; --model says what a history that is no run is to be judged as"
+            print(f"crosswind: {error}{hint}", file=sys.stderr)
+            codes.append(EXIT_BAD_INPUT)
+            continue
+        print(f"{path}\n{verdict_lines(verdicts)}" if len(options.files) > 1 else verdict_lines(verdicts))
+        codes.append(files.EXIT_CODES[worst(verdicts)])
+    return files.worst_code(codes)
 
 
 def _mutants(options: argparse.Namespace) -> int:

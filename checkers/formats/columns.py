@@ -10,16 +10,26 @@ blob[offsets[i]:offsets[i+1]].
 from __future__ import annotations
 
 import json
+import mmap
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from checkers.formats.bulk import TYPES, collector_paused, make_ops
+from checkers.formats.json_text import parse_all
 from checkers.history import NEMESIS, HistoryError, Op
 
+Numbers = npt.NDArray[Any]
+
 SCHEMA = 1
-_TYPES = ("invoke", "ok", "fail", "info")
 # Column: array's typecode, its name for other readers (numpy's, with the byte order).
 _NUMBERS = {
     "index": ("q", "<i8"),
@@ -38,7 +48,7 @@ def write_columns(folder: Path, ops: Sequence[Op]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     functions = sorted({op.f for op in ops})
     nodes = sorted({op.node for op in ops if op.node is not None})
-    type_number = {name: number for number, name in enumerate(_TYPES)}
+    type_number = {name: number for number, name in enumerate(TYPES)}
     f_number = {name: number for number, name in enumerate(functions)}
     node_number: dict[str | None, int] = {name: number for number, name in enumerate(nodes)}
     numbers: dict[str, Iterable[int]] = {
@@ -68,49 +78,137 @@ def write_columns(folder: Path, ops: Sequence[Op]) -> None:
         "schema": SCHEMA,
         "count": len(ops),
         "columns": described,
-        "dictionaries": {"type": _TYPES, "f": functions, "node": nodes},
+        "dictionaries": {"type": TYPES, "f": functions, "node": nodes},
     }
     (folder / "columns.json").write_text(json.dumps(header, indent=1) + "\n", encoding="utf-8")
 
 
-def read_columns(folder: Path) -> list[Op]:
-    """Raises HistoryError where a column is missing or does not have the length that columns.json
-    promises."""
-    header = _read_header(folder / "columns.json")
-    count, names = header["count"], header["dictionaries"]
-    index, time_ns, process, kind, f, node, witness = (
-        _read_array(folder / f"{name}.bin", typecode, count) for name, (typecode, _) in _NUMBERS.items()
-    )
-    value, error = (_read_texts(folder, name, count) for name in _TEXTS)
-    try:
-        return [
-            Op(
-                index[i],
-                time_ns[i],
-                "nemesis" if process[i] == -1 else process[i],
-                names["type"][kind[i]],
-                names["f"][f[i]],
-                value[i],
-                names["node"][node[i]] if node[i] >= 0 else None,
-                error[i],
-                witness[i] if witness[i] >= 0 else None,
+@dataclass(frozen=True)
+class Texts:
+    """JSON texts end to end, read from the disk only as far as they are looked at."""
+
+    path: Path
+    offsets: Numbers
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @cached_property
+    def blob(self) -> Numbers:
+        """The bytes, mapped into memory. Raises HistoryError where they are not as many as promised."""
+        size = _size(self.path)
+        ends = self.offsets
+        if ends[0] != 0 or ends[-1] != size or not bool(np.all(ends[1:] >= ends[:-1])):
+            raise HistoryError(
+                f"{self.path}: {size} bytes, which are not the texts that its offsets describe"
             )
-            for i in range(count)
-        ]
-    except IndexError:
-        raise HistoryError(f"{folder}: a column points outside its dictionary in columns.json") from None
+        return _mapped(self.path, "|u1")
+
+    def decoded(self) -> list[Any]:
+        """Every text's value. Raises HistoryError."""
+        blob, count = self.blob.tobytes(), len(self)
+        if blob == b"null" * count and bool(np.all(np.diff(self.offsets) == 4)):
+            return [None] * count
+        texts = [blob[start:end] for start, end in pairwise(self.offsets.tolist())]
+        try:
+            return parse_all(texts)
+        except ValueError as error:
+            raise HistoryError(f"{self.path}: not the texts that its offsets describe ({error})") from None
 
 
-def _read_header(path: Path) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A history's operations, an array a field; `names` has the dictionaries of type, f and node.
+
+    process: -1 for the nemesis. node, witness: -1 for none
+    """
+
+    index: Numbers
+    time_ns: Numbers
+    process: Numbers
+    type: Numbers
+    f: Numbers
+    node: Numbers
+    witness: Numbers
+    value: Texts
+    error: Texts
+    names: dict[str, list[str]]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def ops(self) -> list[Op]:
+        """Raises HistoryError where a text is no JSON."""
+        process: list[Any] = self.process.tolist()
+        witness: list[Any] = self.witness.tolist()
+        for column, none, name in ((process, self.process == -1, NEMESIS), (witness, self.witness < 0, None)):
+            for at in np.flatnonzero(none).tolist():
+                column[at] = name
+        with collector_paused():
+            return make_ops(
+                len(self),
+                (
+                    self.index.tolist(),
+                    self.time_ns.tolist(),
+                    process,
+                    map(self.names["type"].__getitem__, self.type.tolist()),
+                    map(self.names["f"].__getitem__, self.f.tolist()),
+                    self.value.decoded(),
+                    map([*self.names["node"], None].__getitem__, self.node.tolist()),
+                    self.error.decoded(),
+                    witness,
+                ),
+            )
+
+
+def load_columns(folder: Path) -> Columns:
+    """The numbers, at the speed of memory; texts stay on the disk until they are asked for.
+
+    Raises HistoryError where a column is missing, does not have the length that columns.json promises, or
+    points outside its dictionary.
+    """
+    count, names = _read_header(folder / "columns.json")
+    columns: dict[str, Any] = {
+        name: _read_array(folder / f"{name}.bin", dtype, count) for name, (_, dtype) in _NUMBERS.items()
+    }
+    for name, lowest in (("type", 0), ("f", 0), ("node", -1)):
+        column = columns[name]
+        if count and not (lowest <= column.min() and column.max() < len(names[name])):
+            raise HistoryError(f"{folder}: a column points outside its dictionary in columns.json ({name})")
+    columns |= {
+        name: Texts(folder / f"{name}.blob", _read_array(folder / f"{name}.offsets.bin", "<i8", count + 1))
+        for name in _TEXTS
+    }
+    return Columns(**columns, names=names)
+
+
+def read_columns(folder: Path) -> list[Op]:
+    """The folder's operations. Raises HistoryError as load_columns does, and where a text is no JSON."""
+    return load_columns(folder).ops()
+
+
+def _read_header(path: Path) -> tuple[int, dict[str, list[str]]]:
+    """The count and the dictionaries."""
     try:
         header = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise HistoryError(f"{path}: no such file") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise HistoryError(f"{path}: not JSON ({error})") from None
     if not isinstance(header, dict) or header.get("schema") != SCHEMA:
         raise HistoryError(f"{path}: expected columns of schema {SCHEMA}")
-    return header
+    count, names = header.get("count"), header.get("dictionaries")
+    if type(count) is not int or count < 0:
+        raise HistoryError(f"{path}: count is {count!r}; expected the number of operations")
+    if not isinstance(names, dict) or not all(_are_names(names.get(name)) for name in ("type", "f", "node")):
+        raise HistoryError(f"{path}: expected dictionaries of type, f and node, each a list of names")
+    if not set(names["type"]) <= set(TYPES):
+        raise HistoryError(f"{path}: types {names['type']!r}; expected {', '.join(TYPES)}")
+    return count, names
+
+
+def _are_names(names: Any) -> bool:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
 
 
 def _write_array(path: Path, typecode: str, numbers: Iterable[int]) -> None:
@@ -120,17 +218,26 @@ def _write_array(path: Path, typecode: str, numbers: Iterable[int]) -> None:
     path.write_bytes(column.tobytes())
 
 
-def _read_array(path: Path, typecode: str, count: int) -> array[int]:
-    column = array(typecode)
-    raw = _read_bytes(path)
-    if len(raw) != count * column.itemsize:
-        raise HistoryError(
-            f"{path}: {len(raw)} bytes; expected {count * column.itemsize} for {count} numbers"
-        )
-    column.frombytes(raw)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
+def _read_array(path: Path, dtype: str, count: int) -> Numbers:
+    size, expected = _size(path), count * np.dtype(dtype).itemsize
+    if size != expected:
+        raise HistoryError(f"{path}: {size} bytes; expected {expected} for {count} numbers")
+    return _mapped(path, dtype)
+
+
+def _mapped(path: Path, dtype: str) -> Numbers:
+    """Three times as fast as a copy. Privately mapped: what is written to the array stays in this process."""
+    with path.open("rb") as file:
+        if path.stat().st_size == 0:  # which cannot be mapped
+            return np.empty(0, dtype)
+        return np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), dtype)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        raise HistoryError(f"{path}: no such file") from None
 
 
 def _write_texts(folder: Path, name: str, values: list[Any]) -> None:
@@ -140,20 +247,3 @@ def _write_texts(folder: Path, name: str, values: list[Any]) -> None:
         offsets.append(len(blob))
     (folder / f"{name}.blob").write_bytes(blob)
     _write_array(folder / f"{name}.offsets.bin", "q", offsets)
-
-
-def _read_texts(folder: Path, name: str, count: int) -> list[Any]:
-    offsets = _read_array(folder / f"{name}.offsets.bin", "q", count + 1)
-    path = folder / f"{name}.blob"
-    blob = _read_bytes(path)
-    try:
-        return [json.loads(blob[offsets[i] : offsets[i + 1]]) for i in range(count)]
-    except ValueError as error:
-        raise HistoryError(f"{path}: not the texts that its offsets describe ({error})") from None
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise HistoryError(f"{path}: no such file") from None

@@ -3,16 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from checkers.history import HistoryError, Op, in_order
+import msgspec
 
-# An operation's fields, in the order they are written.
-FIELDS = ("index", "time_ns", "process", "type", "f", "value", "node", "error", "witness")
+from checkers.formats.bulk import FIELDS, TYPES, collector_paused, make_ops, sorted_ops
+from checkers.formats.json_text import expect_shallow, parse
+from checkers.history import History, HistoryError, Op, OpType
+
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+_Number = Annotated[int, msgspec.Meta(ge=_LEAST, le=_MOST)]
 _REQUIRED = frozenset(FIELDS[:6])
-_TYPES = ("invoke", "ok", "fail", "info")
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An operation's line as it should be: what this refuses is read again, slowly, to say why."""
+
+    index: _Number
+    time_ns: _Number
+    process: _Number | str
+    type: OpType
+    f: str
+    value: Any
+    node: str | None = None
+    error: str | None = None
+    witness: _Number | None = None
+
+
+_DECODER = msgspec.json.Decoder(_Line)
 
 
 def write_ops(path: Path, ops: Iterable[Op]) -> None:
@@ -26,28 +47,62 @@ def write_ops(path: Path, ops: Iterable[Op]) -> None:
 def read_ops(path: Path) -> list[Op]:
     """Raises HistoryError with path:line for a line that is no operation. The result is in a history's
     order."""
-    ops = []
-    for number, record in read_records(path):
-        try:
-            ops.append(_op(record))
-        except ValueError as error:
-            raise HistoryError(f"{path}:{number}: {error}") from None
-    return in_order(ops)
+    return _ops(_bytes(path), path)
+
+
+def read_text(text: str, path: Path) -> History:
+    """As read_ops, of a text that was read from `path`."""
+    return History(_ops(text.encode(), path))
 
 
 def read_records(path: Path) -> list[tuple[int, Any]]:
     """Every line's number, from 1, and its JSON value. Raises HistoryError with path:line, or where there is
     no file."""
+    return _records(_bytes(path), path)
+
+
+def _ops(raw: bytes, path: Path) -> list[Op]:
+    with collector_paused():
+        try:
+            lines = _DECODER.decode_lines(raw)
+            expect_shallow(line.value for line in lines)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return _ops_line_by_line(raw, path)
+        if any(line.process.__class__ is str and line.process != "nemesis" for line in lines):
+            return _ops_line_by_line(raw, path)
+        return sorted_ops(make_ops(len(lines), [map(attrgetter(name), lines) for name in FIELDS]))
+
+
+def _ops_line_by_line(raw: bytes, path: Path) -> list[Op]:
+    ops = []
+    for number, record in _records(raw, path):
+        try:
+            ops.append(_op(record))
+        except ValueError as error:
+            raise HistoryError(f"{path}:{number}: {error}") from None
+    return sorted_ops(ops)
+
+
+def _records(raw: bytes, path: Path) -> list[tuple[int, Any]]:
     records: list[tuple[int, Any]] = []
+    for number, line in enumerate(_split(raw), 1):
+        try:
+            records.append((number, parse(line)))
+        except ValueError as error:  # bad UTF-8 too
+            raise HistoryError(f"{path}:{number}: not a line of JSON ({error})") from None
+    return records
+
+
+def _split(raw: bytes) -> Sequence[bytes]:
+    lines = raw.split(b"\n")
+    return lines[:-1] if not lines[-1] else lines
+
+
+def _bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                records.append((number, json.loads(line)))
+        return path.read_bytes()
     except FileNotFoundError:
         raise HistoryError(f"{path}: no such file") from None
-    except ValueError as error:  # bad JSON, and bad UTF-8 too
-        raise HistoryError(f"{path}:{len(records) + 1}: not a line of JSON ({error})") from None
-    return records
 
 
 def _op(record: Any) -> Op:
@@ -61,15 +116,20 @@ def _op(record: Any) -> Op:
     if not (
         _is_int(record["index"]) and _is_int(record["time_ns"]) and (_is_int(process) or process == "nemesis")
     ):
-        raise ValueError('index and time_ns must be whole numbers, process a whole number or "nemesis"')
-    if record["type"] not in _TYPES or not isinstance(record["f"], str):
         raise ValueError(
-            f"type {record['type']!r} and f {record['f']!r}; expected one of {', '.join(_TYPES)}, and a name"
+            'index and time_ns must be whole numbers of 64 bits, process a whole number or "nemesis"'
+        )
+    if record["type"] not in TYPES or not isinstance(record["f"], str):
+        raise ValueError(
+            f"type {record['type']!r} and f {record['f']!r}; expected one of {', '.join(TYPES)}, and a name"
         )
     if not (witness is None or _is_int(witness)):
         raise ValueError(f"witness {witness!r}; expected a log index or null")
+    for name in ("node", "error"):
+        if not isinstance(record.get(name), str | None):
+            raise ValueError(f"{name} {record[name]!r}; expected a text or null")
     return Op(**record)
 
 
 def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and _LEAST <= value <= _MOST

@@ -1,16 +1,18 @@
 """Queues and stacks whose values are all different: how long each value was held, and when nothing was.
 
-What both have in common: leaving a value out of a legal order, with what put it in and what took it out, leaves a
-legal order; and a take that found nothing splits the order in two halves that have no value in common.
+What both have in common: leaving a value out of a legal order, with what put it in and what took it out,
+leaves a legal order; and a take that found nothing splits the order in two halves that have no value in
+common.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from checkers.linear.operations import NEVER, Decision, Operation
+from checkers.linear.places import no
 from checkers.verdict import Validity
 
 # A value that nobody took is as good as one that was taken after everything else.
@@ -43,11 +45,15 @@ class Contents(NamedTuple):
     spares: list[int]
 
 
-def no(algorithm: str, kind: str, culprits: Iterable[int]) -> Decision:
-    return Decision(Validity.NO, algorithm, culprits=tuple(sorted(set(culprits))), kind=kind)
+# judge(operations, held, empties): exact where every take is known.
+Judge = Callable[[Sequence[Operation], Sequence[Held], Sequence[int]], Decision]
+# deadlines(operations, taken, left, empties): of each value left, a rank by which it must be gone, or NEVER.
+Deadlines = Callable[[Sequence[Operation], Sequence[Held], Sequence[Held], Sequence[int]], list[int]]
 
 
-def contents(operations: Sequence[Operation], put: str, take: str, algorithm: str) -> Contents | Decision | None:
+def contents(
+    operations: Sequence[Operation], put: str, take: str, algorithm: str
+) -> Contents | Decision | None:
     """What was held when; a no where that alone contradicts itself; None where a value was put in twice."""
     puts: dict[Any, int] = {}
     for at, operation in enumerate(operations):
@@ -117,6 +123,16 @@ def empty_moments(
     return sorted(moments, key=lambda one: (one[0], operations[one[1]].invoked))
 
 
+def stages(held: Sequence[Held], moments: Sequence[tuple[int, int]]) -> tuple[list[int], list[list[int]]]:
+    """Which stage each value belongs to, and which takes end each stage by finding nothing. Nothing need be
+    held at the moments between stages, so an order of each makes an order of all."""
+    cuts = sorted({moment for moment, _ in moments})
+    found_nothing: list[list[int]] = [[] for _ in range(len(cuts) + 1)]
+    for moment, at in moments:
+        found_nothing[bisect_left(cuts, moment)].append(at)
+    return [bisect_left(cuts, max(one.put_invoked, one.take_invoked)) for one in held], found_nothing
+
+
 def lasts(one: Held) -> bool:
     return one.put_returned < one.take_invoked
 
@@ -136,7 +152,40 @@ def _cover(spans: Sequence[tuple[int, int, int]], operation: Operation) -> list[
     return [*chosen, best]
 
 
-def deadlines(
-    operations: Sequence[Operation], left: Sequence[Held], takes: Iterable[tuple[Held, int]], empties: Sequence[int]
-) -> list[int]:
-    raise NotImplementedError
+def decide(
+    operations: Sequence[Operation], found: Contents, judge: Judge, deadlines: Deadlines, algorithm: str
+) -> Decision | None:
+    """A take that crashed may have taken any value that is left, at any time since. Exact where it is enough
+    that none of them happened, or the needed ones, or all, or where no choice of theirs helps; else None."""
+    taken, left, empties, spares = found
+    none_happened = judge(operations, [*taken, *left], empties)
+    if none_happened.validity is Validity.YES or not spares or not left:
+        return none_happened
+    without_left = judge(operations, taken, empties)
+    if without_left.validity is Validity.NO:
+        return without_left
+    due = deadlines(operations, taken, left, empties)
+    spares = sorted(spares, key=lambda at: operations[at].invoked)
+    needed = sorted((at for at, rank in enumerate(due) if rank < NEVER), key=lambda at: due[at])
+    for nth, at in enumerate(needed):
+        # Earliest deadlines first: where that fails, more values have to be gone by then than could be.
+        if nth >= len(spares) or operations[spares[nth]].invoked > due[at]:
+            culprits = _until(operations, found, due[at])
+            return no(algorithm, "left-too-long", culprits)
+    idle = sorted(set(range(len(left))) - set(needed), key=lambda at: left[at].put_returned)
+    for order in (needed, [*needed, *idle]):
+        guess = [stay(operations, left[at].put, spare) for at, spare in zip(order, spares, strict=False)]
+        kept = [left[at] for at in sorted(set(range(len(left))) - set(order[: len(spares)]))]
+        decision = judge(operations, [*taken, *guess, *kept], empties)
+        if decision.validity is Validity.YES:
+            return decision
+    return None
+
+
+def _until(operations: Sequence[Operation], found: Contents, rank: int) -> list[int]:
+    """What was invoked before a moment, and the other half of what was taken by then."""
+    culprits = [at for at, operation in enumerate(operations) if operation.invoked < rank]
+    for one in found.taken:
+        if one.put_invoked < rank or one.take_invoked < rank:
+            culprits += one.positions
+    return culprits

@@ -78,9 +78,8 @@ class Decision:
     configurations: int = 0
 
 
-# Of one operation: the names of what it changed, and the names of what its result or its effect hung on. Of an
-# effect, None: nobody can say what it changed, so it stays in every part of the history. Of what it hung on,
-# None: on everything.
+# Of one operation: the names of what it changed, and of what its result or its effect hung on. None instead
+# of the first: nobody can say, so it stays in every part of the history; of the second: on everything.
 Effect = tuple[Sequence[Hashable] | None, Sequence[Hashable] | None]
 
 # Returns None where it does not apply, such as for values that repeat.
@@ -99,9 +98,10 @@ class Model:
     blind:     those that are always possible and leave a state that does not depend on the one before
     produces:  the values that an operation brings into the object, so that observing them needs it
     observes:  the values that an operation saw; None: it may have depended on any operation at all
-    effects:   instead of the two, where it takes a whole history to tell: each operation's Effect. An operation
-               may leave a history together with all that hangs on a name that it changed, and a valid history
-               stays valid by that: the model argues why
+    effects:   instead of the two, where it takes a whole history to tell: each operation's Effect. With all
+               that hangs on a name that it changed, an operation may leave a valid history, which stays
+               valid: the model argues why
+    settle:    of one object's operations, what makes one state of all those that none of them can tell apart
     needless:  positions of crashed operations that a history is as valid without
     by_process: whether the step looks at the operation's process
     keyed:     whether values are [key, …] of many independent objects: always, never, or as the history looks
@@ -118,6 +118,7 @@ class Model:
     produces: Callable[[Operation], Sequence[Hashable]] | None = None
     observes: Callable[[Operation], Sequence[Hashable] | None] | None = None
     effects: Callable[[Sequence[Operation]], Sequence[Effect]] | None = None
+    settle: Callable[[Sequence[Operation]], Callable[[Any], Any]] | None = None
     needless: Callable[[Sequence[Operation]], Collection[int]] | None = None
     by_process: bool = False
     keyed: bool | None = None

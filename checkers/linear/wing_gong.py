@@ -9,6 +9,7 @@ search, so that either can vouch for the other.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,9 @@ ALGORITHM = "wing-gong"
 # How many steps are tried between two looks at the clock.
 _STEPS_A_LOOK = 256
 # A remembered configuration's tuple, its place in the set, and what the search keeps while it is inside it.
-_BYTES_A_CONFIGURATION = 600
+_BYTES_A_CONFIGURATION = 400
+# How much of the time taken so far it may take to give the memory back.
+_CLEARING = 0.1
 _HEAD = 0
 
 
@@ -83,6 +86,7 @@ class _Search:
         self._furthest_rank = -1
         self._seen: set[tuple[int, int, int, Any]] = {(0, 0, 0, model.initial)}
         self._bytes = 0
+        self._began_s = time.monotonic()
 
     def run(self, limits: Limits, max_configurations: int) -> Decision:
         if self._effects == self._wanted:
@@ -174,7 +178,7 @@ class _Search:
         return True
 
     def _exhausted(self, limits: Limits, max_configurations: int) -> str | None:
-        if limits.left_s() <= 0:
+        if limits.left_s() <= _CLEARING * (time.monotonic() - self._began_s):
             what = "ran out of time"
         elif self._bytes > limits.memory_bytes:
             what = f"reached its {limits.memory_bytes / 1e9:g} GB of memory"

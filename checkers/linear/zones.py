@@ -2,8 +2,8 @@
 
 Gibbons and Korach ("Testing Shared Memories", SIAM J. Computing 26(4), 1997, §4): where every read names its
 write, a value must have lasted from the first return to the last invocation of the operations that had to do
-with it, or else it can have been there for a moment only. Here a compare-and-set joins the value that it expected
-to the one it left, since nothing can come between the two.
+with it, or else it can have been there for a moment only. Here a compare-and-set joins the value that it
+expected to the one it left, since nothing can come between the two.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def zones(operations: Sequence[Operation], initial: Hashable = None) -> Decision
     misses = [i for i, operation in enumerate(operations) if operation.f == "miss"]
     if any(operation.f not in _KINDS and operation.f != "miss" for operation in operations):
         return None
-    looked_at = [i for i, operation in enumerate(operations) if operation.f != "miss" and not _idle(operation)]
+    looked_at = [
+        i for i, operation in enumerate(operations) if operation.f != "miss" and not _idle(operation)
+    ]
     calls = _calls([operations[i] for i in looked_at], initial)
     found = _nowhere()
     status, order = decide(calls, found, True)
@@ -39,12 +41,12 @@ def zones(operations: Sequence[Operation], initial: Hashable = None) -> Decision
         return None
     if status != YES:
         return Decision(
-            Validity.NO, ALGORITHM, culprits=tuple(sorted({looked_at[i] for i in found if i >= 0}))
+            Validity.NO, ALGORITHM, culprits=tuple(looked_at[i] for i in _in_chains(calls, found))
         )
-    explained = [looked_at[i] for i in order]
-    if misses and (explained := _with_misses(operations, explained, misses, initial)) is None:
-        return None
-    return Decision(Validity.YES, ALGORITHM, order=explained)
+    explained: list[int] | None = [looked_at[i] for i in order]
+    if misses and explained is not None:
+        explained = _with_misses(operations, explained, misses, initial)
+    return None if explained is None else Decision(Validity.YES, ALGORITHM, order=explained)
 
 
 def _idle(operation: Operation) -> bool:
@@ -79,7 +81,25 @@ def _calls(operations: Sequence[Operation], initial: Hashable) -> Any:
         columns[4, i] = operation.returned
     ended = columns[4][columns[4] < NEVER]
     ranks = int(max(columns[3].max(initial=0), ended.max(initial=0))) + 1
-    return Calls(*columns, np.zeros(len(numbers), np.int64), 1, ranks)
+    return Calls(
+        columns[0], columns[1], columns[2], columns[3], columns[4], np.zeros(len(numbers), np.int64), 1, ranks
+    )
+
+
+def _in_chains(calls: Any, found: Any) -> list[int]:
+    """Every operation of the chains of values that the operations found belong to."""
+    parent = list(range(len(calls.key_of)))
+
+    def root(value: int) -> int:
+        while parent[value] != value:
+            parent[value] = parent[parent[value]]
+            value = parent[value]
+        return value
+
+    for i in np.nonzero(calls.kind == CAS)[0]:
+        parent[root(int(calls.a[i]))] = root(int(calls.b[i]))
+    chains = {root(int(calls.a[i])) for i in found if i >= 0}
+    return [i for i, value in enumerate(calls.a.tolist()) if root(value) in chains]
 
 
 def _with_misses(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
+
+from checkers.compiled import njit
 
 READ, WRITE, CAS = 0, 1, 2
 NONE, SEVERAL = -1, -2
@@ -16,9 +17,10 @@ YES, REPEATED, NEVER_WRITTEN, TWO_CAS, CAS_CYCLE, IN_CHAIN, TWO_SPANS, INSIDE_A_
 
 
 class Calls(NamedTuple):
-    """An entry an operation, in order of invocation. Values are numbers from 0; the first `keys` of them are the
-    keys' initial values, and key_of gives each value's key. a: what was read, written or expected; b: what a
-    compare-and-set leaves. Ranks of invocations and returns are unique and below `ranks`; NEVER: crashed."""
+    """An entry an operation, in order of invocation. Values are numbers from 0; the first `keys` of them are
+    the keys' initial values, and key_of gives each value's key. a: what was read, written or expected; b:
+    what a compare-and-set leaves. Ranks of invocations and returns are unique and below `ranks`; NEVER:
+    crashed."""
 
     kind: Any
     a: Any
@@ -31,8 +33,8 @@ class Calls(NamedTuple):
 
 
 class Links(NamedTuple):
-    """Of each value: who wrote it, the compare-and-set that replaced it, and of its reads the one that returned
-    first and the one that was invoked last."""
+    """Of each value: who wrote it, the compare-and-set that replaced it, and of its reads the one that
+    returned first and the one that was invoked last."""
 
     kept: Any
     writer: Any
@@ -42,9 +44,9 @@ class Links(NamedTuple):
 
 
 class Chains(NamedTuple):
-    """A chain is a write, its reads, the compare-and-set from it, its reads … Nothing can come between them. It
-    is known by the value it begins with. earliest: its operation that returned first; latest: the one that was
-    invoked last; of[v]: the chain of value v; next: the chain placed after it at the same rank."""
+    """A chain is a write, its reads, the compare-and-set from it, its reads … Nothing can come between them.
+    It is known by the value it begins with. earliest: its operation that returned first; latest: the one that
+    was invoked last; of[v]: the chain of value v; next: the chain placed after it at the same rank."""
 
     earliest: Any
     latest: Any
@@ -59,8 +61,8 @@ def _new_value(calls: Calls, i: int) -> int:
 
 @njit(cache=True)
 def _keep(calls: Calls, kept: Any) -> int:
-    """Keeps what returned, and what crashed only if something that returned goes back to its value: the rest may
-    as well never have happened."""
+    """Keeps what returned, and what crashed only if something that returned goes back to its value: the rest
+    may as well never have happened."""
     crashed = np.full(calls.key_of.size, NONE, np.int64)
     for i in range(calls.kind.size):
         kept[i] = calls.returned[i] < NEVER
@@ -158,8 +160,8 @@ def _chain(calls: Calls, links: Links, chains: Chains, found: Any) -> int:
 
 @njit(cache=True)
 def _moments(calls: Calls, chains: Chains) -> Any:
-    """Where each chain is looked at: one that must last (its first return comes before its last invocation) where
-    it must have begun; one that can happen at a point where it can happen at the earliest."""
+    """Where each chain is looked at: one that must last (its first return comes before its last invocation)
+    where it must have begun; one that can happen at a point where it can happen at the earliest."""
     at = np.full(calls.ranks, NONE, np.int64)
     for root in range(calls.keys, chains.earliest.size):
         if chains.earliest[root] != NONE:
@@ -171,8 +173,8 @@ def _moments(calls: Calls, chains: Chains) -> Any:
 @njit(cache=True)
 def _place(calls: Calls, chains: Chains, heads: Any, found: Any) -> int:
     """The conditions of Gibbons and Korach (1997, §4) in one pass over the ranks: what must last excludes all
-    else of its key for as long, and what can happen at a point needs a point outside. heads[r]: the first chain
-    placed at rank r."""
+    else of its key for as long, and what can happen at a point needs a point outside. heads[r]: the first
+    chain placed at rank r."""
     at = _moments(calls, chains)
     over = np.full(calls.keys, NONE, np.int64)
     for key in range(calls.keys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from checkers.linear.operations import IMPOSSIBLE, Model, Operation
+from checkers.linear.places import append_by_content, append_by_witness
 
 
 def step(state: Any, operation: Operation) -> Any:
@@ -23,4 +24,5 @@ APPEND = Model(
     reads=frozenset({"read"}),
     produces=lambda operation: (operation.argument,) if operation.f == "append" else (),
     observes=lambda operation: () if operation.f == "append" or operation.crashed else operation.result or (),
+    algorithms=(append_by_content, append_by_witness),
 )

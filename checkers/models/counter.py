@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from checkers.linear.deadlines import counter
+from checkers.linear.numbered import fetch_add
 from checkers.linear.operations import IMPOSSIBLE, Model, Operation
 
 
@@ -29,6 +31,7 @@ COUNTER = Model(
     functions=frozenset({"add", "read"}),
     reads=frozenset({"read"}),
     observes=_observes,
+    algorithms=(counter,),
 )
 FETCH_ADD = Model(
     "fetch-add",
@@ -38,4 +41,5 @@ FETCH_ADD = Model(
     functions=frozenset({"fetch-add", "read"}),
     reads=frozenset({"read"}),
     observes=_observes,
+    algorithms=(fetch_add,),
 )

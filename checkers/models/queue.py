@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from checkers.linear.fifo import fifo
 from checkers.linear.operations import IMPOSSIBLE, Effect, Model, Operation
 
 
@@ -19,9 +20,10 @@ def step(state: Any, operation: Operation) -> Any:
 
 
 def effects(operations: Sequence[Operation], brings: str = "enqueue") -> list[Effect]:
-    """An element leaves with everything that brought or took it, and the rest of the queue, or of a stack, moves
-    up: whatever was first, or last, still is, and what was empty still is. An empty answer changed nothing. What
-    a crashed call took nobody can say: it stays. So does an empty answer where nil is an element, too."""
+    """An element leaves with everything that brought or took it, and the rest of the queue, or of a stack,
+    moves up: whatever was first, or last, still is, and what was empty still is. An empty answer changed
+    nothing. What a crashed call took nobody can say: it stays. So does an empty answer where nil is an
+    element, too."""
     has_nil = any(op.f == brings and op.argument is None for op in operations)
     return [_effect(op, brings, has_nil) for op in operations]
 
@@ -37,8 +39,8 @@ def _effect(operation: Operation, brings: str, has_nil: bool) -> Effect:
 
 
 def needless(operations: Sequence[Operation], brings: str = "enqueue") -> Collection[int]:
-    """A crashed call takes, if anything, an element that no other call took. Where there are more of them than
-    of such elements, those invoked first will do: they can do all that the later ones can."""
+    """A crashed call takes, if anything, an element that no other call took. Where there are more of them
+    than of such elements, those invoked first will do: they can do all that the later ones can."""
     brought = Counter(op.argument for op in operations if op.f == brings)
     if None in brought:
         return ()
@@ -62,4 +64,5 @@ QUEUE = Model(
     ),
     effects=effects,
     needless=needless,
+    algorithms=(fifo,),
 )

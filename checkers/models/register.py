@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any
 
-from checkers.linear.operations import IMPOSSIBLE, Model, Operation
+from checkers.linear.operations import IMPOSSIBLE, Decision, Effect, Model, Operation
+from checkers.models import sources
 
 
 class Anything:
@@ -46,6 +47,21 @@ def observes(operation: Operation) -> Sequence[Hashable] | None:
     return (operation.argument[0],) if operation.f == "cas" else ()
 
 
+def effects(operations: Sequence[Operation]) -> list[Effect]:
+    return sources.effects(operations, produces, observes)
+
+
+def needless(operations: Sequence[Operation]) -> Collection[int]:
+    return sources.needless(operations, produces, observes)
+
+
+def zones(operations: Sequence[Operation], initial: Hashable = None) -> Decision | None:
+    """Unique values, decided in linear time (checkers/linear/zones.py)."""
+    from checkers.linear import zones as algorithm
+
+    return algorithm.zones(operations, initial)
+
+
 REGISTER = Model(
     "register",
     "reads and writes of one value",
@@ -56,6 +72,9 @@ REGISTER = Model(
     blind=frozenset({"write"}),
     produces=produces,
     observes=observes,
+    algorithms=(zones,),
+    effects=effects,
+    needless=needless,
 )
 CAS_REGISTER = Model(
     "cas-register",
@@ -67,4 +86,7 @@ CAS_REGISTER = Model(
     blind=frozenset({"write"}),
     produces=produces,
     observes=observes,
+    algorithms=(zones,),
+    effects=effects,
+    needless=needless,
 )

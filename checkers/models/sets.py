@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from checkers.linear.grow_only import grow_only
 from checkers.linear.operations import IMPOSSIBLE, Effect, Model, Operation
 
 
@@ -29,7 +30,8 @@ def _observes(operation: Operation) -> Any:
 
 def _effects(operations: Sequence[Operation]) -> list[Effect]:
     """An element leaves with everything that added or removed it and everyone who saw it. Who did not see it
-    sees, without it, the same. A removal by itself may not leave: a read that lacks the element hangs on it."""
+    sees, without it, the same. A removal by itself may not leave: a read that lacks the element hangs on
+    it."""
     return [
         ((op.argument,), (op.argument,)) if op.f in ("add", "remove") else ((), _observes(op))
         for op in operations
@@ -46,4 +48,5 @@ SET = Model(
     produces=lambda operation: (operation.argument,) if operation.f in ("add", "remove") else (),
     observes=_observes,
     effects=_effects,
+    algorithms=(grow_only,),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from checkers.linear.lifo import lifo
 from checkers.linear.operations import IMPOSSIBLE, Model, Operation
 from checkers.models.queue import effects, needless
 
@@ -31,4 +32,5 @@ STACK = Model(
     ),
     effects=lambda operations: effects(operations, "push"),
     needless=lambda operations: needless(operations, "push"),
+    algorithms=(lifo,),
 )

@@ -1,112 +1,18 @@
 """Random histories of one object of any linear model: what real clients of a correct object could have seen,
-and what only those of a broken one could.
-
-The objects here are written apart from checkers/models, so that each judges the other.
-"""
+and what only those of a broken one could."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hypothesis import strategies as st
-
 from checkers.linear.operations import NEVER, UNKNOWN, Model, Operation
+from tests.checkers.atomic_objects import CALLS, LOOKS, OBJECTS, READS, Effect
 
-# A call takes effect: its name (a cas that does not match is a miss), its result and the state after it; None
-# where it has to wait, as for a lock that is held.
-Effect = tuple[str, Any, Any] | None
-READS = frozenset({"read", "get", "contains"})
 # Whose result is more than its argument.
 OBSERVERS = READS | {"dequeue", "pop", "fetch-add", "cas", "miss", "acquire"}
-
-
-def _register(state: Any, f: str, argument: Any, process: int) -> Effect:
-    if f == "cas":
-        return ("cas", argument, argument[1]) if argument[0] == state else ("miss", argument, state)
-    if f == "append":
-        return f, argument, (state or "") + argument
-    return (f, state, state) if f in READS else (f, argument, argument)
-
-
-def _log(state: Any, f: str, argument: Any, process: int) -> Effect:
-    return (f, state, state) if f == "read" else (f, argument, (*state, argument))
-
-
-def _number(state: Any, f: str, argument: Any, process: int) -> Effect:
-    if f == "read":
-        return f, state, state
-    return f, (argument, state) if f == "fetch-add" else argument, state + argument
-
-
-def _set(state: Any, f: str, argument: Any, process: int) -> Effect:
-    if f == "read":
-        return f, state, state
-    if f == "contains":
-        return f, (argument, argument in state), state
-    return f, argument, state | {argument} if f == "add" else state - {argument}
-
-
-def _queue(state: Any, f: str, argument: Any, process: int) -> Effect:
-    if f == "enqueue":
-        return f, argument, (*state, argument)
-    return (f, state[0], state[1:]) if state else (f, None, state)
-
-
-def _stack(state: Any, f: str, argument: Any, process: int) -> Effect:
-    if f == "push":
-        return f, argument, (*state, argument)
-    return (f, state[-1], state[:-1]) if state else (f, None, state)
-
-
-def _lock(state: Any, f: str, argument: Any, process: int) -> Effect:
-    """The state is the holder's process, where it is held, and the last token."""
-    holder, token = state
-    if f == "release":
-        return f, argument, (None, token)
-    return (f, token + 1, (process, token + 1)) if holder is None else None
-
-
-def _plain_lock(state: Any, f: str, argument: Any, process: int) -> Effect:
-    effect = _lock(state, f, argument, process)
-    return (f, argument, effect[2]) if effect is not None else None
-
-
-OBJECTS: dict[str, tuple[Any, Callable[[Any, str, Any, int], Effect]]] = {
-    "register": (None, _register),
-    "cas-register": (None, _register),
-    "kv": (None, _register),
-    "append": ((), _log),
-    "counter": (0, _number),
-    "fetch-add": (0, _number),
-    "set": (frozenset(), _set),
-    "queue": ((), _queue),
-    "stack": ((), _stack),
-    "mutex": ((None, 0), _plain_lock),
-    "fenced-mutex": ((None, 0), _lock),
-}
-# What adds a value to the object, and what else its clients call, each as often as the others.
-ADDS = {
-    "register": "write",
-    "cas-register": "write",
-    "kv": "put",
-    "append": "append",
-    "counter": "add",
-    "fetch-add": "fetch-add",
-    "set": "add",
-    "queue": "enqueue",
-    "stack": "push",
-}
-CALLS = {
-    "cas-register": ("write", "cas"),
-    "kv": ("put", "append", "cas", "write"),
-    "set": ("add", "add", "remove"),
-    "queue": ("enqueue", "dequeue"),
-    "stack": ("push", "pop"),
-}
-LOOKS = {"kv": ("get", "read"), "set": ("contains", "read"), "queue": (), "stack": ()}
 
 
 @dataclass
@@ -118,6 +24,7 @@ class _Client:
     argument: Any = None
     invoked: int = -1
     effect: Effect = None
+    witness: int | None = None
 
 
 @dataclass
@@ -127,17 +34,22 @@ class _Simulation:
     crash: float
     unique: bool
     reads: float
+    witnessed: bool
     clients: list[_Client]
     operations: list[Operation] = field(default_factory=list)
     rank: int = 0
     fresh: int = 0
     processes: int = 0
+    log_index: int = 0
     # Crashed operations that are still to happen.
     late: list[_Client] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.state, self.call = OBJECTS[self.model]
         self.processes = len(self.clients)
+        calls = CALLS[self.model]
+        some = self.rng.sample(calls[1:], self.rng.randint(0, len(calls) - 1))
+        self.calls = [calls[0], *some]
 
     def run(self, length: int) -> list[Operation]:
         invoked = 0
@@ -151,9 +63,7 @@ class _Simulation:
                     invoked += 1
             elif client.effect is not None:
                 self.finish(client)
-            elif self.rng.random() < self.crash:
-                self.crashed(client)
-            elif not self.happen(client) and invoked == length:
+            elif self.rng.random() < self.crash or (not self.happen(client) and invoked == length):
                 self.crashed(client)
         return sorted(self.operations, key=lambda operation: operation.invoked)
 
@@ -167,6 +77,8 @@ class _Simulation:
         client.effect = self.call(self.state, client.f, client.argument, client.process)
         if client.effect is not None:
             self.state = client.effect[2]
+            self.log_index += client.f not in READS
+            client.witness = self.log_index if self.witnessed else None
         return client.effect is not None
 
     def finish(self, client: _Client) -> None:
@@ -198,6 +110,7 @@ class _Simulation:
                 index=client.invoked,
                 process=client.process,
                 completed=None if returned == NEVER else returned,
+                witness=None if returned == NEVER else client.witness,
             )
         )
 
@@ -209,9 +122,9 @@ class _Simulation:
         if self.model in ("mutex", "fenced-mutex"):
             return "release" if self.state[0] == client.process else "acquire"
         looks = LOOKS.get(self.model, ("read",))
-        if looks and self.rng.random() < self.reads:
+        if self.rng.random() < self.reads:
             return self.rng.choice(looks)
-        return self.rng.choice(CALLS.get(self.model, (ADDS[self.model],)))
+        return self.rng.choice(self.calls)
 
     def argument(self, f: str) -> Any:
         if f in ("read", "get", "dequeue", "pop", "acquire", "release"):
@@ -240,22 +153,24 @@ def simulated(
     crash: float = 0.03,
     unique: bool = True,
     reads: float = 0.5,
+    witnessed: bool = False,
 ) -> list[Operation]:
     """A valid history: `length` calls of an atomic object by concurrent clients, in order of invocation.
 
     crash:  how probable it is that a call crashes; crashed reads are left out
     unique: whether every value is written once, or one of three again and again
-    reads:  how many of the calls only look, where the model has such
+    reads:  how many of the calls look what is there (take it, from a queue or stack)
+    witnessed: whether those that return tell their log indices
     """
     simulation = _Simulation(
-        rng, model.name, crash, unique, reads, [_Client(number) for number in range(clients)]
+        rng, model.name, crash, unique, reads, witnessed, [_Client(number) for number in range(clients)]
     )
     return simulation.run(length)
 
 
 def corrupted(rng: random.Random, operations: Sequence[Operation]) -> list[Operation]:
     """The same history with one thing wrong; most often that makes it invalid."""
-    damages = [_other_result, _other_result, _moved, _lost, _crashed]
+    damages = [_other_result, _other_result, _other_result, _moved, _moved, _lost, _crashed]
     rng.shuffle(damages)
     for damage in damages:
         damaged = damage(rng, list(operations))
@@ -305,7 +220,10 @@ def _moved(rng: random.Random, operations: list[Operation]) -> list[Operation] |
     at, then = rng.randrange(len(operations)), rng.randrange(len(operations))
     if at == then or operations[at].crashed:
         return None
-    start = operations[then].invoked
+    start, process = operations[then].invoked, operations[at].process
+    own = [op for op in operations if op.process == process and op is not operations[at]]
+    if any(op.invoked <= start < op.returned for op in own):
+        return None
     moved = [replace(op, invoked=4 * op.invoked, returned=_four_times(op.returned)) for op in operations]
     moved[at] = replace(moved[at], invoked=4 * start + 1, returned=4 * start + 2)
     return sorted(moved, key=lambda op: op.invoked)
@@ -326,7 +244,9 @@ def _lost(rng: random.Random, operations: list[Operation]) -> list[Operation] | 
 
 def _crashed(rng: random.Random, operations: list[Operation]) -> list[Operation] | None:
     """One call never returned: that is always allowed, but may make another's absence visible."""
-    changes = [at for at, op in enumerate(operations) if op.f not in READS and op.f != "miss"]
+    # A process ends with the call that crashed.
+    last = {op.process: at for at, op in enumerate(operations)}
+    changes = [at for at in last.values() if operations[at].f not in READS | {"miss"}]
     if not changes:
         return None
     at = rng.choice(changes)
@@ -334,18 +254,54 @@ def _crashed(rng: random.Random, operations: list[Operation]) -> list[Operation]
     return operations
 
 
+def planted(rng: random.Random, model: Model, operations: Sequence[Operation]) -> list[Operation]:
+    """A valid history whose values are unique, made invalid beyond doubt about halfway.
+
+    A taker gets what an earlier one got. A reader sees, again, what was since replaced by something else that
+    was seen in between. The readers of counters and sets see what never was, and a lock is never released.
+    """
+    operations = list(operations)
+    if model.name == "mutex":
+        releases = [at for at, op in enumerate(operations) if op.f == "release"]
+        del operations[releases[len(releases) // 2]]
+        return operations
+    sights = [at for at, op in enumerate(operations) if op.f in _SIGHTS and op.result not in (None, UNKNOWN)]
+    for late in sights[len(sights) // 2 :]:
+        op = operations[late]
+        seen = [earlier for earlier in map(operations.__getitem__, sights) if earlier.returned < op.invoked]
+        before = [earlier.result for earlier in seen if (earlier.f in READS) == (op.f in READS)]
+        if not before:
+            continue
+        if model.name in ("counter", "set"):
+            impossible = 10**9 if model.name == "counter" else op.result | {-7}
+        elif op.f in ("read", "get"):
+            impossible = next((result for result in before if result != before[-1]), None)
+        elif op.f == "fetch-add":
+            impossible = (op.argument, rng.choice(before)[1])
+        else:
+            impossible = rng.choice(before)
+        if impossible is not None:
+            operations[late] = replace(op, result=impossible)
+            return operations
+    raise ValueError("the history has too little to see")
+
+
+# Whose results tell what state the object was in.
+_SIGHTS = frozenset({"read", "get", "dequeue", "pop", "fetch-add", "acquire"})
+
+
 def small(rng: random.Random, model: Model) -> list[Operation]:
-    """Three to eight calls, about half of them with something wrong."""
+    """Up to eight calls, often with something wrong."""
     operations = simulated(
         rng,
         model,
-        clients=rng.randint(1, 5),
+        clients=rng.randint(1, 6),
         length=rng.randint(3, 8),
         crash=rng.choice((0.0, 0.1, 0.3)),
         unique=rng.random() < 0.5,
         reads=rng.choice((0.3, 0.5, 0.7)),
+        witnessed=rng.random() < 0.5,
     )
-    for _ in range(rng.choice((0, 0, 1, 1, 2))):
-        if operations:
-            operations = corrupted(rng, operations)
+    while operations and rng.random() < 0.6:
+        operations = corrupted(rng, operations)
     return operations

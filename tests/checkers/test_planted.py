@@ -415,7 +415,7 @@ PLANTED: list[tuple[Corruption, str, str]] = [
     (element_missing, "committed-log", "wrong-content"),
     (element_missing, "list-append", "incompatible-reads"),
     (wrong_value, "committed-log", "wrong-content"),
-    (wrong_value, "linearizability", "not-linearizable"),
+    (wrong_value, "linearizability", "never-written"),
     (acknowledged_as_refused, "committed-log", "refused-yet-applied"),
     (mismatch_that_matched, "committed-log", "refused-yet-applied"),
     (match_that_did_not, "committed-log", "lost-cas"),

@@ -200,6 +200,23 @@ def test_an_index_is_applied_as_one_entry_for_ever_over_boots_too() -> None:
     assert "command a of term 1" in verdict.summary and "command b of term 2" in verdict.summary
 
 
+def test_a_node_applies_what_its_own_log_holds() -> None:
+    """Even where every node applies the same wrong entry."""
+    other = [[*LED[:-1], applied(1, 2, "b")]], [[*FOLLOWED[:-1], applied(1, 2, "b")]]
+    verdict = judged("log-matching", history(events=logs(n1=other[0], n2=other[1])))
+    assert kinds(verdict) == ["applied-unheld", "applied-unheld"]
+    assert (
+        "applied command b of term 2 at index 1, where its own log holds an entry of term 1"
+        in verdict.summary
+    )
+    replaced = [boot(), appended((1, 1, "a")), truncated(1), appended((1, 2, "b")), committed(1, 2)]
+    good = history(events=logs(n1=[[*replaced, applied(1, 2, "b")]]))
+    assert judged("log-matching", good).valid is Validity.YES
+    ahead_of_its_disk = [*WIN, at(20, committed(1, 1, "leader")), applied(1, 1, "a")]
+    good = history(events=logs(n1=[ahead_of_its_disk], n2=[FOLLOWED]))
+    assert judged("log-matching", good).valid is Validity.YES
+
+
 def test_what_was_applied_is_never_truncated() -> None:
     verdict = judged(
         "log-matching", history(events=logs(n1=[[*LED, truncated(1)]], n2=[FOLLOWED], n3=[LATE]))
