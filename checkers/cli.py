@@ -198,7 +198,8 @@ def _lines(judged: Judged, *, explain: bool) -> Iterator[str]:
     assert judged.verdict is not None
     yield f"{judged.path}  {judged.word}  {judged.operations} operations  {judged.seconds:.3f} s"
     if explain:
-        yield f"  {judged.verdict.summary}"
+        if not judged.verdict.anomalies:
+            yield f"  {judged.verdict.summary}"
         calls = {call.invoke.index: call for call in judged.history.calls()} if judged.history else {}
         for anomaly in judged.verdict.anomalies:
             yield from _explained(anomaly, calls)
