@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from checkers.history import Call, History
 from checkers.linear.certificate import verify
-from checkers.linear.core import core
+from checkers.linear.core import Core, core
 from checkers.linear.objects import ALONE, objects
 from checkers.linear.operations import Decision, Limits, Model, Operation
 from checkers.linear.values import Typed, frozen
@@ -60,12 +60,15 @@ def linearizable(
     refusals = [(key, reason) for key, (_, reason) in judged.items() if reason]
     wrong = [key for key, (decision, reason) in judged.items() if not reason and _is(decision, Validity.NO)]
     anomalies: list[Anomaly] = []
+    judged_again: Counter[str] = Counter()
     for number, key in enumerate(wrong):
-        anomaly, doubt = _anomaly(model, key, found[key], judged[key][0], limits, small=number < _CORES)
-        if doubt:
-            refusals.append((key, doubt))
-        else:
-            anomalies.append(_placed(anomaly, by_index))
+        small = number < _CORES and limits.left_s() > 0
+        part = _core(model, found[key], judged[key][0], limits, small=small)
+        if part.refuted:
+            refusals.append((key, f"a second judge, {part.checked_by}, finds an order after all"))
+            continue
+        judged_again[part.checked_by or "nobody: there was no time"] += 1
+        anomalies.append(_anomaly(_named(key, part.message), part, found[key], by_index))
     answered = sum(not operation.crashed for operations in found.values() for operation in operations)
     verdict = conclude(
         NAME,
@@ -78,6 +81,7 @@ def linearizable(
             "answered": answered,
             "configurations": sum(decision.configurations for decision, _ in judged.values()),
             "algorithms": dict(Counter(decision.algorithm for decision, _ in judged.values())),
+            **({"judged_again_by": dict(judged_again)} if judged_again else {}),
         },
     )
     if verdict.valid is not Validity.YES:
@@ -133,33 +137,19 @@ def _judge(model: Model, operations: Sequence[Operation], limits: Limits) -> tup
     return decision, ""
 
 
-def _anomaly(
-    model: Model,
-    key: Hashable,
-    operations: Sequence[Operation],
-    decision: Decision,
-    limits: Limits,
-    *,
-    small: bool,
-) -> tuple[Anomaly, str]:
-    """The contradiction, and the reason why it is to be doubted, if any."""
-    if not small or limits.left_s() <= 0:
-        indices = tuple(operations[at].index for at in decision.culprits)
-        return Anomaly(decision.kind, _named(key, "no order explains its operations"), indices), ""
-    found = core(model, operations, lambda part: decide(model, part, limits), decision.culprits, limits)
-    if found.refuted:
-        return Anomaly(found.kind, found.message), (
-            f"{decision.algorithm} says that no order explains its operations, but {found.checked_by} finds"
-            " one for those that it names"
-        )
-    indices = tuple(operations[at].index for at in found.positions)
-    return Anomaly(found.kind, _named(key, found.message), indices), ""
+def _core(
+    model: Model, operations: Sequence[Operation], decision: Decision, limits: Limits, *, small: bool
+) -> Core:
+    if small:
+        return core(model, operations, lambda part: decide(model, part, limits), decision.culprits, limits)
+    return Core(tuple(decision.culprits), False, "", "no order explains its operations", decision.kind)
 
 
-def _placed(anomaly: Anomaly, calls: dict[int, Call]) -> Anomaly:
-    """With the moment to look at: when the last of its operations was invoked."""
-    times = [calls[index].invoke.time_ns for index in anomaly.ops if index in calls]
-    return replace(anomaly, time_ns=max(times, default=None))
+def _anomaly(message: str, part: Core, operations: Sequence[Operation], calls: dict[int, Call]) -> Anomaly:
+    """With the moment to look at: when the last of the operations was invoked."""
+    indices = tuple(operations[at].index for at in part.positions)
+    time_ns = max((calls[index].invoke.time_ns for index in indices), default=None)
+    return Anomaly(part.kind, message, indices, time_ns=time_ns)
 
 
 def _certificates(

@@ -54,8 +54,7 @@ def search(model: Model, operations: Sequence[Operation], limits: Limits) -> Dec
     """Decides, or gives up when the limits of time or memory are reached. Operations are in order of
     invocation."""
     problem = _Registers(model, operations) if _is_register(model, operations) else _Steps(model, operations)
-    visited = 0
-    attempt: _Attempt | None = None
+    visited, attempt, reason = 0, None, "no attempt kept all configurations"
     try:
         for cap, limit in _ATTEMPTS:
             attempt = _Attempt(problem, cap, limit, limits)
@@ -67,6 +66,8 @@ def search(model: Model, operations: Sequence[Operation], limits: Limits) -> Dec
         reason = "the time allowed was up"
     except (_MemoryIsUp, MemoryError):
         reason = "the memory allowed was used up"
+    else:
+        return Decision(Validity.UNKNOWN, ALGORITHM, reason=reason, configurations=visited)
     if attempt is not None:
         visited += attempt.visited
         reason += f" at return {attempt.returns_passed} of {problem.returns}"

@@ -1,0 +1,121 @@
+"""The compiled search where it is at its limits: very many operations at once, very many crashed ones, and attempts
+that keep only some configurations."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from checkers.linear import search as searching
+from checkers.linear.brute_force import brute_force
+from checkers.linear.certificate import verify
+from checkers.linear.operations import Limits, Model, Operation
+from checkers.linear.search import search
+from checkers.models import LINEAR_MODELS
+from checkers.verdict import Validity
+from tests.checkers.random_histories import simulated, small
+from tests.checkers.spread_histories import ops
+
+CAS_REGISTER, QUEUE, FENCED = (LINEAR_MODELS[name] for name in ("cas-register", "queue", "fenced-mutex"))
+
+
+def judged(model: Model, operations: list[Operation]) -> bool:
+    decision = search(model, operations, Limits.of(30))
+    assert decision.validity in (Validity.YES, Validity.NO), decision
+    if decision.validity is Validity.YES:
+        assert decision.order is not None
+        assert verify(model, operations, decision.order) is None
+    return decision.validity is Validity.YES
+
+
+@pytest.mark.parametrize("model", [CAS_REGISTER, QUEUE, FENCED], ids=lambda model: model.name)
+def test_an_attempt_that_keeps_only_some_excludes_nothing(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "_ATTEMPTS", ((1, 1 << 60), (0, 1 << 60)))
+    rng = random.Random(model.name)
+    said: Counter[bool] = Counter()
+    for _ in range(400):
+        operations = small(rng, model)
+        expected = brute_force(model, operations)
+        assert judged(model, operations) is expected, operations
+        said[expected] += 1
+    assert min(said.values()) > 30
+
+
+def test_more_operations_at_once_than_a_word_has_bits() -> None:
+    count = 150
+    writes = [("write", at % 75, None, at, 1000 + at) for at in range(count)]
+    reads = [("read", None, at % 75, 300 + 2 * at, 301 + 2 * at) for at in range(count)]
+    assert judged(CAS_REGISTER, ops(*writes, *reads))
+    thrice = ("read", None, 0, 700, 701), ("read", None, 1, 702, 703), ("read", None, 0, 704, 705)
+    assert not judged(CAS_REGISTER, ops(*writes, *reads, *thrice))
+
+
+def test_more_crashed_operations_than_a_word_can_count() -> None:
+    """Three equal writes of each value crashed, so each can come back three times, and not a fourth time."""
+    values = range(40)
+    crashed = [("write", value, None, 3 * value + at, None) for value in values for at in range(3)]
+    rows, at = list(crashed), 1000
+    for _ in range(3):
+        for value in values:
+            rows += [("write", -1, None, at, at + 1), ("read", None, value, at + 2, at + 3)]
+            at += 4
+    assert judged(CAS_REGISTER, ops(*rows))
+    for value in (0, 13, 39):
+        again = ("write", -1, None, at, at + 1), ("read", None, value, at + 2, at + 3)
+        assert not judged(CAS_REGISTER, ops(*rows, *again))
+
+
+def test_many_equal_crashed_operations() -> None:
+    """Of n crashed enqueues n can be taken out, and no more."""
+    for count in (1, 3, 4, 7, 8, 33):
+        enqueues = [("enqueue", 1, None, at, None) for at in range(count)]
+        dequeues = [("dequeue", None, 1, 100 + 2 * at, 101 + 2 * at) for at in range(count)]
+        assert judged(QUEUE, ops(*enqueues, *dequeues))
+        assert not judged(QUEUE, ops(*enqueues, *dequeues, ("dequeue", None, 1, 300, 301)))
+        early = ("dequeue", None, 1, -2, -1)
+        shifted = [replace(op, invoked=op.invoked + 2) for op in ops(*enqueues)]
+        assert not judged(QUEUE, [replace(ops(early)[0], invoked=0, returned=1), *shifted])
+
+
+def test_registers_begin_with_what_the_model_says() -> None:
+    model = replace(CAS_REGISTER, initial=7)
+    assert judged(model, ops(("read", None, 7, 0, 1), ("cas", (7, 8), None, 2, 3), ("read", None, 8, 4, 5)))
+    assert not judged(model, ops(("read", None, None, 0, 1)))
+
+
+def test_the_culprits_are_all_that_was_invoked_before_the_return_that_no_order_gets_past() -> None:
+    rows = [
+        ("write", 1, None, 0, 1),
+        ("read", None, 7, 2, 5),
+        ("write", 2, None, 3, 4),
+        ("write", 7, None, 6, 7),
+    ]
+    assert search(CAS_REGISTER, ops(*rows), Limits.of(30)).culprits == (0, 1, 2)
+
+
+def hopeless(count: int) -> list[Operation]:
+    """Many compare-and-sets at once of few values."""
+    rng = random.Random(1)
+    rows = [("cas", (rng.randint(0, 6), rng.randint(0, 6)), None, at, 2_000 - at) for at in range(count)]
+    return ops(("write", 0, None, -2, -1), *rows, ("write", 9, None, 900, None))
+
+
+@pytest.mark.parametrize(("limits", "reason"), [((0.3, 10**10), "the time"), ((30, 2_000_000), "the memory")])
+def test_a_limit_ends_the_search_and_says_how_far_it_got(limits: tuple[float, int], reason: str) -> None:
+    began_s = time.monotonic()
+    decision = search(CAS_REGISTER, hopeless(400), Limits.of(*limits))
+    assert decision.validity is Validity.UNKNOWN
+    assert re.match(reason + r" allowed was (up|used up) at return \d+ of \d+, after \d+", decision.reason)
+    assert time.monotonic() - began_s < 10
+
+
+def test_a_large_history_of_a_model_that_is_asked_for_each_step() -> None:
+    operations = simulated(random.Random(3), LINEAR_MODELS["set"], 5, 400, crash=0.02)
+    assert judged(LINEAR_MODELS["set"], operations)
