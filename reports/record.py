@@ -26,10 +26,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from checkers.formats.columns import write_columns
 from checkers.events import load_events
-from checkers.history import History, HistoryError, Op
+from checkers.formats.columns import write_columns
 from checkers.formats.jsonl import read_ops, read_records, write_ops
+from checkers.history import History, HistoryError, Op
 from checkers.verdict import Anomaly, Validity, Verdict, worst
 from reports.host import host_facts
 

@@ -11,8 +11,8 @@ import pytest
 
 from checkers import CHECKERS
 from checkers.formats.columns import read_columns, write_columns
-from checkers.history import History, HistoryError, Op, in_order
 from checkers.formats.jsonl import read_ops, write_ops
+from checkers.history import History, HistoryError, Op, in_order
 from tests.checkers.build import MS, answer, append, boot, fault, history, logs, ops, read
 
 
