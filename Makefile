@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard proto/*.proto)
 
-.PHONY: help setup nemesis nemesis-docker baseline test lint proto wheel engine build clean \
+.PHONY: help setup nemesis nemesis-docker baseline bench-checkers test mutate-judges lint proto wheel engine build clean \
 	sim-up sim-down sim-reset sim-ps sim-logs sim-sizes sim-ping
 
 help: ## show this
@@ -26,8 +26,14 @@ nemesis-docker: setup ## the same on the cluster in containers (needs a Docker e
 baseline: setup ## measure elections and replication at several distances, into docs/baseline.md
 	$(BIN)/python benchmarks/baseline.py
 
+bench-checkers: setup ## measure how fast histories are judged, beside Porcupine where Go is installed
+	$(BIN)/python -m benchmarks.checkers $(BENCH)
+
 test: setup ## run the project's own tests
 	$(BIN)/pytest
+
+mutate-judges: setup ## break the judges in every way that is known, and see that the tests notice (some minutes)
+	$(BIN)/python -m tests.mutation
 
 lint: setup ## ruff and mypy
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ import numpy as np
 
 from checkers.compiled import njit
 from checkers.linear.search_layout import (
+    BESIDES,
     CAP,
     CAS,
     CLASS_OF,
@@ -41,6 +42,7 @@ from checkers.linear.search_layout import (
     RETURNED,
     ROWS,
     SHIFT,
+    SLACK,
     SPARE,
     VALUES,
     WORD,
@@ -187,7 +189,7 @@ def prepare(
     invocation."""
     n = class_of.size
     # The counts of crashed operations have at most 64 bits each, and the bits of open ones two for each.
-    width = 4 + n // 32 + kinds.size
+    width = 8 + n // 32 + kinds.size
     data = np.zeros((DATA_ROWS, max(CONTROLS, 2 * n, values, width)), np.int64)
     control = data[CONTROL]
     control[CLASSES], control[VALUES], control[CAP], control[LIMIT] = kinds.size, values, cap, limit
@@ -197,7 +199,8 @@ def prepare(
     control[WORDS] = max(1, (most + 63) // 64)
     control[FREE_COUNT] = most
     data[FREE, :most] = np.arange(most)
-    width = 1 + 2 * control[WORDS] + _fields(data) + 3
+    width = 1 + 2 * control[WORDS] + _fields(data) + BESIDES
+    control[SLACK] = -1
     data[REMEMBERED, :width] = -1
     for i in range(control[LISTED_COUNT]):
         cls = data[LISTED, i]

@@ -34,9 +34,17 @@ from checkers.linear.order import explained
 from checkers.verdict import Validity
 
 ALGORITHM = "search"
-# (configurations to keep a moment, 0 for all; configurations to visit in all).
+# Configurations to keep a moment, 0 for all; how many more crashed operations than the least they may have
+# used, -1 for any number; configurations to visit in all.
 _NO_LIMIT = 1 << 60
-_ATTEMPTS = ((0, 20_000), (64, _NO_LIMIT), (4096, _NO_LIMIT), (0, _NO_LIMIT))
+_ATTEMPTS = (
+    (0, -1, 20_000),
+    (32, 1, _NO_LIMIT),
+    (64, 1, _NO_LIMIT),
+    (128, 2, _NO_LIMIT),
+    (512, 4, _NO_LIMIT),
+    (0, -1, _NO_LIMIT),
+)
 _KINDS = {"read": 0, "get": 0, "write": 1, "put": 1, "cas": 2, "miss": 3}
 _LOOK, _STEP = 4, 5
 _BYTES_A_NODE = 24
@@ -56,8 +64,8 @@ def search(model: Model, operations: Sequence[Operation], limits: Limits) -> Dec
     problem = _Registers(model, operations) if _is_register(model, operations) else _Steps(model, operations)
     visited, attempt, reason = 0, None, "no attempt kept all configurations"
     try:
-        for cap, limit in _ATTEMPTS:
-            attempt = _Attempt(problem, cap, limit, limits)
+        for cap, slack, limit in _ATTEMPTS:
+            attempt = _Attempt(problem, cap, slack, limit, limits)
             decision = attempt.decide()
             visited += attempt.visited
             if decision is not None:
@@ -173,9 +181,11 @@ def _ranks(operations: Sequence[Operation]) -> tuple[Any, Any]:
 
 
 class _Attempt:
-    def __init__(self, problem: _Registers | _Steps, cap: int, limit: int, limits: Limits) -> None:
+    def __init__(
+        self, problem: _Registers | _Steps, cap: int, slack: int, limit: int, limits: Limits
+    ) -> None:
         from checkers.linear import prepare_kernels as preparing
-        from checkers.linear.search_layout import CERTIFY, CONTROL
+        from checkers.linear.search_layout import CERTIFY, CONTROL, SLACK
 
         self._problem = problem
         self._limits = limits
@@ -186,6 +196,7 @@ class _Attempt:
         )
         self._control = self.data[CONTROL]
         self._control[CERTIFY] = 1
+        self._control[SLACK] = slack
         self._rows, self._heads = preparing.stores(1 << 10, self._width)
         preparing.start(self.data, self._rows, problem.initial)
         self.trace = np.empty((3, 1 << 10), np.int64)
@@ -277,19 +288,18 @@ class _Attempt:
 
     def _grow(self) -> None:
         from checkers.linear.prepare_kernels import stores
-        from checkers.linear.search_layout import FRONTIER, NODES, ROWS
+        from checkers.linear.search_layout import FRONTIER, ROWS
 
-        if self._control[NODES] * 2 > self.trace.shape[1]:
+        old, room = self._rows, self._rows.shape[1]
+        if self._control[ROWS : ROWS + 3].max() < room:  # so it was the trace
             self._check_memory(4 * self.trace.nbytes)
-            self.trace = np.concatenate(
-                [self.trace, np.empty((3, 3 * self.trace.shape[1]), np.int64)], axis=1
-            )
-        old, capacity = self._rows, 4 * self._rows.shape[1]
-        if self._control[ROWS : ROWS + 3].max() * 4 >= capacity:
-            self._check_memory(4 * (old.nbytes + self._heads.nbytes))
-            self._rows, self._heads = stores(capacity, self._width)
-            kept = int(self._control[ROWS + FRONTIER])
-            self._rows[FRONTIER, :kept] = old[FRONTIER, :kept]
+            more = np.empty((3, 3 * self.trace.shape[1]), np.int64)
+            self.trace = np.concatenate([self.trace, more], axis=1)
+            return
+        self._check_memory(4 * (old.nbytes + self._heads.nbytes))
+        self._rows, self._heads = stores(4 * room, self._width)
+        kept = int(self._control[ROWS + FRONTIER])
+        self._rows[FRONTIER, :kept] = old[FRONTIER, :kept]
 
     def _check_memory(self, more_bytes: int) -> None:
         now = (self.data, self._rows, self._heads, self.trace, self._steps)

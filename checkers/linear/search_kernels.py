@@ -10,6 +10,7 @@ from checkers.compiled import njit
 from checkers.linear.search_layout import (
     AT_RANK,
     AVAILABLE,
+    BESIDES,
     BLOCKED,
     BUDGET,
     CAP,
@@ -34,6 +35,7 @@ from checkers.linear.search_layout import (
     HAS_MISSES,
     IMPOSSIBLE,
     KIND,
+    LEAST,
     LIMIT,
     LISTED,
     LISTED_COUNT,
@@ -63,6 +65,7 @@ from checkers.linear.search_layout import (
     ROWS,
     SEEN,
     SHIFT,
+    SLACK,
     SLOT,
     STAMP,
     STEP,
@@ -72,6 +75,7 @@ from checkers.linear.search_layout import (
     TRUNCATED,
     TURN,
     UNSEEN,
+    USED,
     VALUES,
     VISITED,
     WORD,
@@ -113,28 +117,35 @@ def _absorb(data: Any, steps: Any) -> bool:
 
 
 @njit(cache=True)
-def _awaited(data: Any, row: Any, value: int) -> bool:
-    """Whether an open operation waits to see this value, or a crashed compare-and-set may."""
+def _awaited(data: Any, row: Any, returning: int, value: int) -> bool:
+    """Whether an open operation waits to see this value, or a crashed compare-and-set may. What waits to see
+    anything but the value that is there can wait on: until it returns, or until another write of what is
+    there does, to which the value would give way."""
     if data[CRASHED_LOOKERS, value] > 0:
         return True
-    if data[OPEN_LOOKERS, value] == 0 and data[CONTROL, OPEN_MISSES] == 0:
+    last = data[CLASS_OF, returning]
+    urgent = data[KIND, last] == MISS or (data[KIND, last] == WRITE and data[A, last] == row[0])
+    if data[OPEN_LOOKERS, value] == 0 and not (urgent and data[CONTROL, OPEN_MISSES] > 0):
         return False
     for i in range(data[CONTROL, OPEN_COUNT]):
         op = data[OPEN, i]
         cls = data[CLASS_OF, op]
         kind = data[KIND, cls]
-        looks = kind <= MISS and kind != WRITE and (data[A, cls] == value) != (kind == MISS)
+        if kind == MISS:
+            looks = urgent and data[A, cls] != value
+        else:
+            looks = kind in (READ, CAS) and data[A, cls] == value
         if looks and not has(data, row, op):
             return True
     return False
 
 
 @njit(cache=True)
-def _worth(data: Any, row: Any, op: int, value: int) -> bool:
+def _worth(data: Any, row: Any, returning: int, op: int, value: int) -> bool:
     """Whether it may be of use that a write takes effect before it must: somebody waits to see it; or it
     leaves what is there already, and other open writes may go unseen before it."""
     if value != row[0]:
-        return bool(_awaited(data, row, value))
+        return bool(_awaited(data, row, returning, value))
     words = data[CONTROL, WORDS]
     for w in range(words):
         unmarked = data[WRITES, w] & ~row[1 + w] & ~row[1 + words + w]
@@ -151,7 +162,11 @@ def _push(
 ) -> int:
     """Adds the configuration `of` after one more operation took effect; of a crashed one, `op` is NONE."""
     row, words, control = data[ROW], data[CONTROL, WORDS], data[CONTROL]
-    for i in range(rows.shape[2] - 3):
+    used = rows[SEEN, of, USED] + (op == NONE)
+    if control[SLACK] >= 0 and used > control[LEAST] + control[SLACK]:
+        control[TRUNCATED] = 1
+        return DONE
+    for i in range(rows.shape[2] - BESIDES):
         row[i] = rows[SEEN, of, i]
     row[0] = after
     if data[KIND, cls] == WRITE:
@@ -174,7 +189,7 @@ def _push(
         node = at
     if not _absorb(data, steps):
         return NEED
-    return DONE if add(data, rows, heads, SEEN, node) else FULL
+    return DONE if add(data, rows, heads, SEEN, node, used) else FULL
 
 
 @njit(cache=True)
@@ -192,7 +207,7 @@ def _candidates(data: Any, row: Any, returning: int, found: Any) -> int:
             continue
         data[TRIED, cls] = turn
         must = op == returning and data[A, cls] != row[0]
-        if kind != WRITE or must or _worth(data, row, op, data[A, cls]):
+        if kind != WRITE or must or _worth(data, row, returning, op, data[A, cls]):
             found[count] = op
             count += 1
     for i in range(data[CONTROL, LISTED_COUNT]):
@@ -202,9 +217,9 @@ def _candidates(data: Any, row: Any, returning: int, found: Any) -> int:
         if data[TRIED, cls] == turn or used >= data[AVAILABLE, cls]:
             continue
         if kind == WRITE:
-            worth = _worth(data, row, NONE, data[A, cls])
+            worth = _worth(data, row, returning, NONE, data[A, cls])
         else:
-            worth = kind == STEP or (data[B, cls] != row[0] and _awaited(data, row, data[B, cls]))
+            worth = kind == STEP or (data[B, cls] != row[0] and _awaited(data, row, returning, data[B, cls]))
         if worth:
             found[count] = -2 - cls
             count += 1
@@ -235,14 +250,21 @@ def _begin(data: Any, rows: Any, heads: Any, steps: Any) -> int:
     control, row = data[CONTROL], data[ROW]
     control[STAMP] += 1
     control[ROWS + SEEN] = control[ROWS + REACHED] = 0
+    control[LEAST] = NEVER
+    for i in range(control[ROWS + FRONTIER]):
+        if not rows[FRONTIER, i, GONE]:
+            control[LEAST] = min(control[LEAST], rows[FRONTIER, i, USED])
     for i in range(control[ROWS + FRONTIER]):
         if rows[FRONTIER, i, GONE]:
             continue
-        for j in range(rows.shape[2] - 3):
+        if control[SLACK] >= 0 and rows[FRONTIER, i, USED] > control[LEAST] + control[SLACK]:
+            control[TRUNCATED] = 1
+            continue
+        for j in range(rows.shape[2] - BESIDES):
             row[j] = rows[FRONTIER, i, j]
         if not _absorb(data, steps):
             return NEED
-        if not add(data, rows, heads, SEEN, rows[FRONTIER, i, NODE]):
+        if not add(data, rows, heads, SEEN, rows[FRONTIER, i, NODE], rows[FRONTIER, i, USED]):
             return FULL
     return DONE
 
@@ -250,11 +272,11 @@ def _begin(data: Any, rows: Any, heads: Any, steps: Any) -> int:
 @njit(cache=True)
 def _reach(data: Any, rows: Any, heads: Any, of: int, slot: int) -> int:
     row, words = data[ROW], data[CONTROL, WORDS]
-    for j in range(rows.shape[2] - 3):
+    for j in range(rows.shape[2] - BESIDES):
         row[j] = rows[SEEN, of, j]
     row[1 + (slot >> 6)] &= ~(1 << (slot & 63))
     row[1 + words + (slot >> 6)] &= ~(1 << (slot & 63))
-    return DONE if add(data, rows, heads, REACHED, rows[SEEN, of, NODE]) else FULL
+    return DONE if add(data, rows, heads, REACHED, rows[SEEN, of, NODE], rows[SEEN, of, USED]) else FULL
 
 
 @njit(cache=True)
@@ -394,14 +416,14 @@ def _finish(data: Any, rows: Any, heads: Any) -> None:
         if control[CAP] > 0 and control[ROWS + FRONTIER] == control[CAP]:
             control[TRUNCATED] = 1
             break
-        for j in range(rows.shape[2] - 3):
+        for j in range(rows.shape[2] - BESIDES):
             row[j] = rows[REACHED, i, j]
         state = row[0]
         if control[VALUES] > 0 and state >= 0 and data[LOOKERS, state] == 0 and data[MISSERS, state] == 0:
             row[0] = FORGOTTEN
         for w in range(control[FIELD_WORDS]):
             row[counts + w] &= data[REMEMBERED, w]
-        add(data, rows, heads, FRONTIER, rows[REACHED, i, NODE])
+        add(data, rows, heads, FRONTIER, rows[REACHED, i, NODE], rows[REACHED, i, USED])
 
 
 @njit(cache=True, nogil=True)

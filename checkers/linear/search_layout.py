@@ -84,15 +84,19 @@ DONE, BLOCKED, NEED, FULL, BUDGET, STOPPED = range(6)
     STAMP,  # what marks the chains of this moment
     TURN,  # what marks a class as tried from the configuration at hand
     STOP,  # set from outside
+    SLACK,  # how many more crashed operations than the least may be used; -1: any number
+    LEAST,  # the least number of them that a configuration before this moment has used
     CURSOR,  # the row of SEEN to go on with, where a moment was interrupted; else 0
     CONTROLS,
-) = range(28)
+) = range(30)
 # rows: three stores of configurations. A configuration is the state; WORDS with the open operations that took
 # effect; WORDS with the open writes that may have been overwritten at once; FIELD_WORDS with how many crashed
-# operations of each class took effect. Three more numbers follow it: the last entry in the trace; the next
-# row with equal state and equal effects; whether another makes it needless.
+# operations of each class took effect. BESIDES it, counted from
+# the end: the last entry in the trace; the next row with equal state and equal effects; whether another makes
+# it needless; how many crashed operations took effect in all.
 FRONTIER, SEEN, REACHED = range(3)
-NODE, NEXT, GONE = -3, -2, -1
+NODE, NEXT, GONE, USED = -4, -3, -2, -1
+BESIDES = 4
 # heads: of each store, the first row of each such chain, and the stamp that says whether that is of this
 # moment.
 HEAD, STAMP_OF = range(2)

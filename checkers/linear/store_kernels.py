@@ -7,6 +7,7 @@ from typing import Any
 from checkers.compiled import njit
 from checkers.linear.search_layout import (
     AFTER,
+    BESIDES,
     CAS,
     CLASSES,
     CONTROL,
@@ -30,6 +31,7 @@ from checkers.linear.search_layout import (
     STAMP_OF,
     STEP_OF,
     UNSEEN,
+    USED,
     WORDS,
     WRITE,
     A,
@@ -83,7 +85,7 @@ def _find(data: Any, rows: Any, heads: Any, store: int, row: Any) -> int:
 
 
 @njit(cache=True)
-def add(data: Any, rows: Any, heads: Any, store: int, node: int) -> bool:
+def add(data: Any, rows: Any, heads: Any, store: int, node: int, used: int) -> bool:
     """Adds the configuration in data[ROW], unless another makes it needless. False where the store is
     full."""
     row = data[ROW]
@@ -100,9 +102,10 @@ def add(data: Any, rows: Any, heads: Any, store: int, node: int) -> bool:
     count = data[CONTROL, ROWS + store]
     if count == rows.shape[1]:
         return False
-    for i in range(rows.shape[2] - 3):
+    for i in range(rows.shape[2] - BESIDES):
         rows[store, count, i] = row[i]
-    rows[store, count, NODE], rows[store, count, NEXT], rows[store, count, GONE] = node, head, 0
+    rows[store, count, NODE], rows[store, count, NEXT] = node, head
+    rows[store, count, GONE], rows[store, count, USED] = 0, used
     heads[store, HEAD, at], heads[store, STAMP_OF, at] = count, data[CONTROL, STAMP]
     data[CONTROL, ROWS + store] = count + 1
     return True

@@ -61,18 +61,17 @@ def _new_value(calls: Calls, i: int) -> int:
 
 @njit(cache=True)
 def _keep(calls: Calls, kept: Any) -> int:
-    """Keeps what returned, and what crashed only if something that returned goes back to its value: the rest
-    may as well never have happened."""
+    kind, a, b, returned = calls.kind, calls.a, calls.b, calls.returned
     crashed = np.full(calls.key_of.size, NONE, np.int64)
-    for i in range(calls.kind.size):
-        kept[i] = calls.returned[i] < NEVER
-        if not kept[i] and calls.kind[i] != READ:
-            value = _new_value(calls, i)
+    for i in range(kind.size):
+        kept[i] = returned[i] < NEVER
+        if not kept[i] and kind[i] != READ:
+            value = a[i] if kind[i] == WRITE else b[i]
             crashed[value] = i if crashed[value] == NONE else SEVERAL
-    for i in range(calls.kind.size):
+    for i in range(kind.size):
         at = i if kept[i] else NONE
-        while at != NONE and calls.kind[at] != WRITE:
-            at = crashed[calls.a[at]]
+        while at != NONE and kind[at] != WRITE:
+            at = crashed[a[at]]
             if at == SEVERAL:
                 return REPEATED
             if at == NONE or kept[at]:
@@ -83,22 +82,33 @@ def _keep(calls: Calls, kept: Any) -> int:
 
 @njit(cache=True)
 def _link(calls: Calls, links: Links, found: Any) -> int:
-    writer, swap = links.writer, links.swap
-    for i in range(calls.kind.size):
-        if links.kept[i] and calls.kind[i] != READ:
-            value = _new_value(calls, i)
-            if value < calls.keys or writer[value] != NONE:
+    writer, swap, first, last, kept = links.writer, links.swap, links.first, links.last, links.kept
+    kind, a, b, invoked, returned, keys = (
+        calls.kind,
+        calls.a,
+        calls.b,
+        calls.invoked,
+        calls.returned,
+        calls.keys,
+    )
+    for i in range(kind.size):
+        if kept[i] and kind[i] != READ:
+            value = a[i] if kind[i] == WRITE else b[i]
+            if value < keys or writer[value] != NONE:
                 return REPEATED
             writer[value] = i
-    for i in range(calls.kind.size):
-        if not links.kept[i] or calls.kind[i] == WRITE:
+    for i in range(kind.size):
+        if not kept[i] or kind[i] == WRITE:
             continue
-        value = calls.a[i]
-        if value >= calls.keys and writer[value] == NONE:
+        value = a[i]
+        if value >= keys and writer[value] == NONE:
             found[0] = i
             return NEVER_WRITTEN
-        if calls.kind[i] == READ:
-            _bound(calls, links, i)
+        if kind[i] == READ:
+            if first[value] == NONE or returned[i] < returned[first[value]]:
+                first[value] = i
+            if last[value] == NONE or invoked[i] > invoked[last[value]]:
+                last[value] = i
             continue
         if swap[value] != NONE:
             found[0], found[1] = swap[value], i
@@ -144,61 +154,78 @@ def _walk(calls: Calls, links: Links, chains: Chains, root: int, found: Any) -> 
 
 @njit(cache=True)
 def _chain(calls: Calls, links: Links, chains: Chains, found: Any) -> int:
+    writers, swap, first, last = links.writer, links.swap, links.first, links.last
+    kind, b, invoked, returned, keys = calls.kind, calls.b, calls.invoked, calls.returned, calls.keys
+    of, c_earliest, c_latest = chains.of, chains.earliest, chains.latest
     for root in range(calls.key_of.size):
-        writer = links.writer[root]
-        if root >= calls.keys and (writer == NONE or calls.kind[writer] != WRITE):
+        writer = writers[root]
+        if root >= keys and (writer == NONE or kind[writer] != WRITE):
             continue
-        status = _walk(calls, links, chains, root, found)
-        if status != YES:
-            return int(status)
+        earliest, latest = NONE, NONE
+        value = root
+        while True:
+            of[value] = root
+            for stage in range(2):
+                ending = writers[value] if stage == 0 else first[value]
+                opening = writers[value] if stage == 0 else last[value]
+                if ending == NONE:
+                    continue
+                if latest != NONE and invoked[latest] > returned[ending]:
+                    found[0], found[1] = ending, latest
+                    return IN_CHAIN
+                if earliest == NONE or returned[ending] < returned[earliest]:
+                    earliest = ending
+                if latest == NONE or invoked[opening] > invoked[latest]:
+                    latest = opening
+            if swap[value] == NONE:
+                break
+            value = b[swap[value]]
+        c_earliest[root], c_latest[root] = earliest, latest
     for value in range(calls.key_of.size):
-        if links.writer[value] != NONE and chains.of[value] == NONE:
-            found[0] = links.writer[value]
+        if writers[value] != NONE and of[value] == NONE:
+            found[0] = writers[value]
             return CAS_CYCLE
     return YES
 
 
 @njit(cache=True)
 def _moments(calls: Calls, chains: Chains) -> Any:
-    """Where each chain is looked at: one that must last (its first return comes before its last invocation)
-    where it must have begun; one that can happen at a point where it can happen at the earliest."""
     at = np.full(calls.ranks, NONE, np.int64)
-    for root in range(calls.keys, chains.earliest.size):
-        if chains.earliest[root] != NONE:
-            begun = calls.returned[chains.earliest[root]]
-            at[min(begun, calls.invoked[chains.latest[root]])] = root
+    earliest, latest, invoked, returned = chains.earliest, chains.latest, calls.invoked, calls.returned
+    for root in range(calls.keys, earliest.size):
+        if earliest[root] != NONE:
+            at[min(returned[earliest[root]], invoked[latest[root]])] = root
     return at
 
 
 @njit(cache=True)
 def _place(calls: Calls, chains: Chains, heads: Any, found: Any) -> int:
-    """The conditions of Gibbons and Korach (1997, §4) in one pass over the ranks: what must last excludes all
-    else of its key for as long, and what can happen at a point needs a point outside. heads[r]: the first
-    chain placed at rank r."""
     at = _moments(calls, chains)
+    earliest, latest, nexts = chains.earliest, chains.latest, chains.next
+    invoked, returned, key_of = calls.invoked, calls.returned, calls.key_of
     over = np.full(calls.keys, NONE, np.int64)
     for key in range(calls.keys):
-        if chains.latest[key] != NONE:
+        if latest[key] != NONE:
             over[key] = key
     for rank in range(calls.ranks):
         root = at[rank]
         if root == NONE:
             continue
-        key = calls.key_of[root]
+        key = key_of[root]
         span = over[key]
-        end = calls.invoked[chains.latest[span]] if span != NONE else NONE
-        lasts = calls.returned[chains.earliest[root]] == rank
+        end = invoked[latest[span]] if span != NONE else NONE
+        lasts = returned[earliest[root]] == rank
         where = rank
         if rank < end:
             found[0], found[1] = span, root
             if lasts:
                 return TWO_SPANS
-            if calls.returned[chains.earliest[root]] < end:
+            if returned[earliest[root]] < end:
                 return INSIDE_A_SPAN
             where = end
         if lasts:
             over[key] = root
-        chains.next[root] = heads[where]
+        nexts[root] = heads[where]
         heads[where] = root
     return YES
 

@@ -48,6 +48,12 @@ def test_a_counter_counts_what_was_acknowledged_and_maybe_what_was_not() -> None
     assert "read 7 (process 4) returned 8, but at most 7 can have been counted by then" in verdict.summary
 
 
+def test_a_read_of_a_counter_that_was_not_answered_tells_nothing() -> None:
+    for how in ("fail", "info"):
+        unanswered = did("read", None, 5, 6, type=how)
+        assert counter_bounds(happened(add(1, 1), seen("read", 1, 3), unanswered)).valid is YES
+
+
 def test_a_counters_bounds_are_those_of_the_time_of_the_read() -> None:
     for value, valid in ((0, NO), (1, YES), (3, YES), (4, NO)):
         found = happened(add(1, 1, 2), add(2, 1, 6), seen("read", value, 5, 7), add(4, 8))
@@ -160,6 +166,27 @@ def test_latencies_are_told_by_function_outcome_and_fault() -> None:
     ]
     assert inside[0].per_s == round(2 / 0.201, 3)
     assert inside[0].max_ms == 9.0
+
+
+def test_what_begins_with_a_fault_is_inside_and_what_begins_with_its_end_is_not() -> None:
+    told = fault(1, "partition", ["n1"], 100, 200)
+    [window] = History(ops=ops(faults=told)).faults()
+    assert window.healed_ns is not None
+    first, last = (moment / 1e6 for moment in (window.inject_ns, window.healed_ns))
+    run = [Did(process, "read", None, at, 300) for process, at in enumerate((first, last))]
+    inside = [row for row in latencies(History(ops=ops(*run, faults=told))) if row.during is not None]
+    assert [row.calls for row in inside] == [1]
+
+
+def test_the_longest_of_many_is_told_beside_their_quantiles() -> None:
+    run = [Did(process, "read", None, process, 2 * process + 1) for process in range(100)]
+    [row] = latencies(History(ops=ops(*run)))
+    assert (row.p50_ms, row.p95_ms, row.p99_ms, row.max_ms) == (50.0, 95.0, 99.0, 100.0)
+
+
+def test_how_long_a_refusal_took_is_not_judged() -> None:
+    quick = [did("read", None, at, at + 1) for at in (0, 10, 20)]
+    assert latency(happened(*quick, did("read", None, 30, 90, type="fail")), bound_ms=20).valid is YES
 
 
 def test_latencies_of_nothing_are_none() -> None:

@@ -87,6 +87,17 @@ def test_a_queue_keeps_its_order() -> None:
     assert kind(fifo, ops(*overlapping, ("dequeue", None, 2, 4, 5))) == "yes"
 
 
+def test_what_was_put_in_first_is_gone_by_the_time_that_a_later_value_is() -> None:
+    first, second = ("enqueue", 1, None, 0, 1), ("enqueue", 2, None, 2, 5)
+    taken, crashed = ("dequeue", None, 2, 6, 8), ("dequeue", None, None, 9, None)
+    assert kind(fifo, ops(first, second, taken, crashed)) == "left-too-long"
+    assert kind(fifo, ops(first, second, taken, ("dequeue", None, None, 7, None))) == "yes"
+    # Of two later values the one that is taken first counts.
+    third = ("enqueue", 3, None, 3, 4), ("dequeue", None, 3, 6, 8), ("dequeue", None, 2, 9, 20)
+    assert kind(fifo, ops(first, second, *third, ("dequeue", None, None, 10, None))) == "left-too-long"
+    assert kind(fifo, ops(first, second, *third, ("dequeue", None, None, 7, None))) == "yes"
+
+
 def test_a_stack_turns_the_order_around() -> None:
     puts = (("push", 1, None, 0, 1), ("push", 2, None, 2, 3))
     assert kind(lifo, ops(*puts, ("pop", None, 2, 4, 5), ("pop", None, 1, 6, 7))) == "yes"

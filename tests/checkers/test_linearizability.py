@@ -73,7 +73,10 @@ def test_a_compare_and_set_needs_what_it_expects() -> None:
     first = write(1, "r", 1, 0, 10)
     assert judged(first, cas(2, "r", (1, 2), 20, 30), read(3, "r", 2, 40, 50)).valid is Validity.YES
     assert judged(first, cas(2, "r", (3, 2), 20, 30)).valid is Validity.NO
-    assert "r: Cas 2 from 3 to 2 (process 2) succeeded, but nobody ever wrote 3" in judged(first, cas(2, "r", (3, 2), 20, 30)).summary
+    assert (
+        "r: Cas 2 from 3 to 2 (process 2) succeeded, but nobody ever wrote 3"
+        in judged(first, cas(2, "r", (3, 2), 20, 30)).summary
+    )
     missed = cas(2, "r", (1, 2), 20, 30, type="fail", error="mismatch")
     assert "found something else" in judged(first, missed).summary
     assert judged(first, missed).valid is Validity.NO
@@ -265,6 +268,12 @@ def test_lists_tell_their_own_history() -> None:
 
 def test_a_read_of_what_was_not_appended_yet_is_found() -> None:
     assert of_list(A, read(3, "k", [1, 2], 12, 15), B) == ["real-time-order"]
+
+
+def test_equal_elements_cannot_be_told_apart() -> None:
+    verdict = judged(A, append(2, "k", 1, 20, 30), read(3, "k", [1, 1], 40, 50), name="list-append")
+    assert verdict.valid is Validity.UNKNOWN
+    assert "append the same element" in verdict.summary
 
 
 def test_lists_never_read_are_vacuous() -> None:

@@ -104,6 +104,29 @@ CASES: dict[str, tuple[Model, list[Operation], bool]] = {
         ],
         True,
     ),
+    "of two equal crashed writes the second comes too late": (
+        REGISTER,
+        [
+            op("write", 1, 0, None),
+            op("write", 2, 2, 3),
+            op("read", 1, 4, 5),
+            op("write", 2, 6, 7),
+            op("read", 1, 8, 9),
+            op("write", 1, 10, None),
+        ],
+        False,
+    ),
+    "a crashed write that another order would waste": (
+        CAS,
+        [
+            op("write", 2, 0, 1),
+            op("write", 3, 2, 6),
+            op("cas", (2, 3), 3, 7),
+            op("write", 2, 4, None),
+            op("read", 2, 8, 9),
+        ],
+        True,
+    ),
     "crashed cas": (CAS, [op("cas", (None, 1), 0, None), op("cas", (1, 2), 1, 2), op("read", 2, 3, 4)], True),
     "a crashed cas that matches only later": (
         CAS,

@@ -195,6 +195,9 @@ def test_log_indices_that_explain_nothing_prove_nothing() -> None:
     operations = ops(("append", 1, None, 0, None), ("read", None, (1,), 1, 2), ("append", 1, None, 3, 4))
     told = [operations[0], replace(operations[1], witness=1), replace(operations[2], witness=2)]
     assert kind(append_by_witness, told) == "yes"
+    # Of two equal ones that crashed it shows the one that was invoked by then.
+    operations = ops(("append", 1, None, 0, None), ("read", None, (1,), 1, 2), ("append", 1, None, 3, None))
+    assert kind(append_by_witness, operations) == "yes"
 
 
 def test_names_what_is_wrong_with_a_list() -> None:
@@ -260,6 +263,7 @@ def test_names_what_is_wrong_with_texts_and_sets() -> None:
     # One text begins with another, or with nothing: what was read could be read in two ways.
     assert kind(texts, ops(one, ("append", "<1>x", None, 2, 3))) is None
     assert kind(texts, ops(one, ("append", "", None, 2, 3))) is None
+    assert kind(texts, ops(("put", "", None, 0, 1), ("get", None, "", 2, 3))) is None
     assert kind(texts, ops(one, ("cas", ("<1>", "<2>"), None, 2, 3))) is None
     add = ("add", 1, None, 0, 1)
     assert kind(grow_only, ops(add, ("read", None, frozenset(), 2, 3))) == "stale-read"

@@ -22,8 +22,8 @@ ROUNDS = 2000
 
 
 def step(state: Any, operation: Operation) -> Any:
-    """A list that takes its places in a log: an append has an index greater than all before, of appends and of
-    reads; a read reports one no less than that of any append it shows."""
+    """A list that takes its places in a log: an append has an index greater than all before, of appends and
+    of reads; a read reports one no less than that of any append it shows."""
     elements, appended, told = state
     index = operation.witness
     if operation.f == "read":
@@ -73,8 +73,8 @@ def in_parts(calls: Calls, size: int) -> Iterator[Calls]:
     for begin in range(0, len(calls.append), size):
         end = min(begin + size, len(calls.append))
         first = calls.first[begin : end + 1]
-        rows = (column[begin:end] for column in calls[1:7])
-        yield Calls(begin, *rows, first, calls.contents[first[0] : first[-1]])
+        part = {name: getattr(calls, name)[begin:end] for name in Calls._fields[1:7]}
+        yield Calls(begin, **part, first=first, contents=calls.contents[first[0] : first[-1]])
 
 
 def judged(operations: Sequence[Operation], keys: Sequence[int] = (), size: int = 1 << 30) -> Explained:
