@@ -258,6 +258,24 @@ def test_a_repeated_command_that_was_applied_again_is_found() -> None:
     assert kinds(judged(ran(TWICE[:2], did, seen, outcomes={3: "duplicate"}))) == ["wrong-content"]
 
 
+def test_what_two_logs_hold_is_no_fault_of_the_sessions() -> None:
+    session = applied(1, 1, json.dumps({"client": "p"}), "none") | {"kind": "session"}
+    applies = [applied(index, 1, LIST[0]) for index in (2, 3)]
+    other = applied(2, 2, LIST[2])
+    found = history(events=logs(n1=[[boot(), session, *applies]], n2=[[boot(), session, other]]))
+    verdict = judged(found, "at-most-once")
+    assert verdict.valid is Validity.UNKNOWN
+    assert "disagree about the log itself" in verdict.summary
+
+
+def test_a_command_without_a_session_changes_nothing() -> None:
+    did = append(1, "k2", 85, 1, 2, witness=1)
+    log = logs(n1=[[boot(), applied(1, 1, LIST[0], "no-session")]])
+    verdict = judged(history(ops(did), log))
+    assert kinds(verdict) == ["lost-append"]
+    assert "its session made it no-session" in verdict.summary
+
+
 def test_a_lower_sequence_is_never_applied() -> None:
     late = [LIST[2], LIST[0]]
     did = [append(2, "k2", 87, 1, 2, witness=2), append(1, "k2", 85, 1, 2, type="info")]

@@ -139,6 +139,11 @@ def test_the_commit_index_never_falls_within_a_boot_but_starts_anew_with_one() -
     )
 
 
+def test_the_commit_index_may_stay_where_it_is() -> None:
+    same = [boot(), term(1), committed(3, 1), term(2), committed(3, 2)]
+    assert judged("monotone", history(events=logs(n1=[same]))).valid is Validity.YES
+
+
 def test_what_a_node_answers_never_falls_either() -> None:
     def seen(time_ns: int, commit_index: int, number: int = 1) -> dict[str, object]:
         return answer(time_ns, "n1", boot=number, term=1, commit_index=commit_index)
@@ -231,6 +236,12 @@ def test_apply_has_its_turn() -> None:
     assert kinds(judged("log-matching", history(events=logs(n1=[early])))) == ["applied-uncommitted"]
 
 
+def test_what_a_snapshot_holds_has_had_its_turn() -> None:
+    compacted = boot(1, last_index=6, last_term=1) | {"base_index": 5, "base_term": 1}
+    log = [compacted, appended((6, 1, "f"), recovered=True), committed(6, 1), applied(6, 1, "f")]
+    assert judged("log-matching", history(events=logs(n1=[log]))).valid is Validity.YES
+
+
 def test_a_commit_takes_a_majority_of_disks() -> None:
     late = [event | ({"time_ns": 22_000_000} if event["event"] == "append" else {}) for event in FOLLOWED]
     verdict = judged("leader-completeness", history(events=logs(n1=[LED], n2=[late], n3=[LATE])))
@@ -265,6 +276,33 @@ def test_a_later_leader_holds_what_was_committed() -> None:
     assert "n3 (boot 1, event 3) became leader of term 2 without index 1 (term 1)" in verdict.summary
     heir = [*LATE, at(40, term(2)), vote(2, "n3"), role("leader", 2)]
     found = history(events=logs(n1=[LED], n2=[FOLLOWED], n3=[heir]))
+    assert judged("leader-completeness", found).valid is Validity.YES
+
+
+def test_a_later_leader_may_have_compacted_what_was_committed() -> None:
+    compacted = boot(last_index=2, last_term=1) | {"base_index": 2, "base_term": 1}
+    heir = [compacted, at(40, term(2)), vote(2, "n3"), role("leader", 2)]
+    found = history(events=logs(n1=[LED], n2=[FOLLOWED], n3=[heir]))
+    assert judged("leader-completeness", found).valid is Validity.YES
+
+
+def test_another_entry_in_its_place_is_not_what_was_committed() -> None:
+    other = [
+        boot(),
+        at(30, term(2)),
+        appended((1, 2, "x")),
+        at(40, term(3)),
+        vote(3, "n3"),
+        role("leader", 3),
+    ]
+    verdict = judged("leader-completeness", history(events=logs(n1=[LED], n2=[FOLLOWED], n3=[other])))
+    assert kinds(verdict) == ["leader-incomplete"]
+    assert "it has an entry of term 2 there" in verdict.summary
+
+
+def test_a_follower_may_learn_in_a_later_term_what_was_committed() -> None:
+    late = [*LATE[:3], at(40, term(2)), committed(1, 2), applied(1, 1, "a")]
+    found = history(events=logs(n1=[LED], n2=[FOLLOWED], n3=[late]))
     assert judged("leader-completeness", found).valid is Validity.YES
 
 

@@ -55,6 +55,29 @@ def test_an_attempt_that_looks_at_only_some_excludes_nothing(monkeypatch: pytest
     assert not judged(LINEAR_MODELS["counter"], ops(*adds, ("read", None, 256, 20, 21)))
 
 
+def test_what_crashed_is_not_used_up_where_another_order_does_without_it() -> None:
+    """2 is swapped for 3 at first; it comes back only if the crashed write of it is still to happen."""
+    rows = [
+        ("write", 2, None, 0, 1),
+        ("write", 1, None, 2, None),
+        ("cas", (2, 3), None, 3, 6),
+        ("write", 2, None, 4, None),
+        ("cas", (1, 1), None, 5, 7),
+        ("cas", (2, 2), None, 8, 9),
+    ]
+    assert judged(CAS_REGISTER, ops(*rows))
+    assert not judged(CAS_REGISTER, ops(*rows, ("cas", (1, 1), None, 10, 11)))
+
+
+def test_many_values_that_one_is_swapped_for() -> None:
+    rows: list[tuple[Any, ...]] = []
+    for value in range(1, 200):
+        at = 6 * value
+        rows += [("write", 0, None, at, at + 1), ("cas", (0, value), None, at + 2, at + 3)]
+        rows.append(("read", None, value, at + 4, at + 5))
+    assert judged(CAS_REGISTER, ops(*rows))
+
+
 def few_values(rng: random.Random, at: int) -> tuple[str, Any]:
     f = rng.choice(("read", "write", "write", "write", "cas"))
     a, b = rng.choice((1, 2)), rng.choice((1, 2))

@@ -7,6 +7,7 @@ import pytest
 from checkers.history import History
 from checkers.transactions import transactions
 from checkers.transactions.codes import FUTURE
+from checkers.transactions.consistency import forbidden
 from checkers.transactions.micro_ops import to_columns
 from checkers.transactions.rw_register import KeyOrders, read_registers
 from checkers.verdict import Validity, Verdict
@@ -53,6 +54,12 @@ def test_a_process_goes_on_from_what_it_wrote() -> None:
 def test_an_assumption_that_contradicts_itself_is_told_and_not_used() -> None:
     found = one_after_another("wx1", "wx2", "rx1", write="w", processes=[0, 0, 0])
     assert kinds(registers(found, known="sequential")) == ["cyclic-versions"]
+
+
+def test_a_lost_update_is_a_circle_of_two_transactions() -> None:
+    """Each comes before the other, since it read what the other overwrote."""
+    assert "lost-update" in forbidden(None, ["G2-item"])
+    assert "lost-update" not in forbidden(None, ["G-single"])
 
 
 def test_a_lost_update_is_told_once_however_often_its_transaction_writes() -> None:
