@@ -55,11 +55,6 @@ class Chains(NamedTuple):
 
 
 @njit(cache=True)
-def _new_value(calls: Calls, i: int) -> int:
-    return int(calls.a[i] if calls.kind[i] == WRITE else calls.b[i])
-
-
-@njit(cache=True)
 def _keep(calls: Calls, kept: Any) -> int:
     kind, a, b, returned = calls.kind, calls.a, calls.b, calls.returned
     crashed = np.full(calls.key_of.size, NONE, np.int64)
@@ -114,41 +109,6 @@ def _link(calls: Calls, links: Links, found: Any) -> int:
             found[0], found[1] = swap[value], i
             return TWO_CAS
         swap[value] = i
-    return YES
-
-
-@njit(cache=True)
-def _bound(calls: Calls, links: Links, i: int) -> None:
-    value = calls.a[i]
-    if links.first[value] == NONE or calls.returned[i] < calls.returned[links.first[value]]:
-        links.first[value] = i
-    if links.last[value] == NONE or calls.invoked[i] > calls.invoked[links.last[value]]:
-        links.last[value] = i
-
-
-@njit(cache=True)
-def _walk(calls: Calls, links: Links, chains: Chains, root: int, found: Any) -> int:
-    """Follows one chain. Its order is given, so real time must not contradict it."""
-    earliest, latest = NONE, NONE
-    value = root
-    while True:
-        chains.of[value] = root
-        for stage in range(2):
-            ending = links.writer[value] if stage == 0 else links.first[value]
-            opening = links.writer[value] if stage == 0 else links.last[value]
-            if ending == NONE:
-                continue
-            if latest != NONE and calls.invoked[latest] > calls.returned[ending]:
-                found[0], found[1] = ending, latest
-                return IN_CHAIN
-            if earliest == NONE or calls.returned[ending] < calls.returned[earliest]:
-                earliest = ending
-            if latest == NONE or calls.invoked[opening] > calls.invoked[latest]:
-                latest = opening
-        if links.swap[value] == NONE:
-            break
-        value = calls.b[links.swap[value]]
-    chains.earliest[root], chains.latest[root] = earliest, latest
     return YES
 
 
