@@ -15,6 +15,7 @@ from checkers.coverage import coverage
 from checkers.election import one_vote, single_leader
 from checkers.exits import exits
 from checkers.history import History
+from checkers.invariants import invariants
 from checkers.linearizability import linearizability
 from checkers.list_append import list_append
 from checkers.log import log_matching
@@ -41,11 +42,14 @@ CHECKERS: dict[str, Checker] = {
     "linearizability": linearizability,
     "list-append": list_append,
     "availability": availability,
+    "invariants": invariants,
 }
 # What only some workloads' histories can be judged by: those name them.
 _OF_A_WORKLOAD = ("committed-log", "at-most-once", "linearizability", "list-append")
+# What only a simulated cluster can be asked.
+OF_THE_SIMULATOR = ("invariants",)
 # What only some faults call for: those nemeses name it.
 _OF_A_NEMESIS = ("availability",)
 RUN_CHECKERS: tuple[str, ...] = tuple(
-    name for name in CHECKERS if name not in (*_OF_A_WORKLOAD, *_OF_A_NEMESIS)
+    name for name in CHECKERS if name not in (*_OF_A_WORKLOAD, *_OF_A_NEMESIS, *OF_THE_SIMULATOR)
 )

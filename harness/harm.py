@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from harness.clock import now_s
 from harness.recorder import Recorder
 from nemesis import NEMESES
 from nemesis.nemesis import Evidence, Step
@@ -35,7 +35,7 @@ class Harm:
         """Plays the schedule. Each nemesis has a timeline of its own, so that a slow step of one does not
         delay another's."""
         names = dict.fromkeys(step.nemesis for step in self._schedule)
-        began = time.monotonic()
+        began = now_s()
         async with asyncio.TaskGroup() as group:
             for name in names:
                 steps = [step for step in self._schedule if step.nemesis == name]
@@ -54,11 +54,11 @@ class Harm:
         for step in steps:
             if step.action == "inject":
                 await _sleep_until(began + step.at_s)
-                if time.monotonic() >= began + self._time_limit_s:
+                if now_s() >= began + self._time_limit_s:
                     self.left_out.append(step.number)
                     continue
                 await self._act(step)
-                injected[step.number] = step, time.monotonic()
+                injected[step.number] = step, now_s()
             elif step.number in injected:
                 begun, since = injected.pop(step.number)
                 await _sleep_until(since + step.at_s - begun.at_s)
@@ -96,4 +96,4 @@ class Harm:
 
 
 async def _sleep_until(due: float) -> None:
-    await asyncio.sleep(max(0.0, due - time.monotonic()))
+    await asyncio.sleep(max(0.0, due - now_s()))

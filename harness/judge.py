@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from checkers import CHECKERS, RUN_CHECKERS
+from checkers import CHECKERS, OF_THE_SIMULATOR, RUN_CHECKERS
 from checkers.history import HistoryError
 from checkers.verdict import Validity, Verdict
 from nemesis import NEMESES
 from reports.record import RecordError, Run
+from system.clusters.sim import SimCluster
 from workloads import WORKLOADS
 from workloads.workload import Workload
 
@@ -20,6 +21,8 @@ def judge(run: Run, crash: str | None = None) -> list[Verdict]:
     Raises RecordError for a run whose workload or nemeses are not known here."""
     crash = crash or _crash_of(run.meta)
     names = dict.fromkeys([*RUN_CHECKERS, *_workload(run).checkers, *_checkers_of_nemeses(run)])
+    if run.meta["plan"].get("cluster") == SimCluster.name:
+        names |= dict.fromkeys(OF_THE_SIMULATOR)
     verdicts = [_check(name, run.history) for name in CHECKERS if name in names]
     if crash is not None:
         verdicts.insert(0, Verdict("run", Validity.UNKNOWN, f"the run did not finish: {crash}"))

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from harness.run import Progress
+from harness.trial import Progress
 
 TERMINAL_INTERVAL_S = 1.0
 PLAIN_INTERVAL_S = 30.0

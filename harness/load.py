@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol
 
 from checkers.history import OpType
+from harness.clock import now_s
 from harness.plan import Plan
 from harness.recorder import Recorder
 from system.client import Refused, Service, Unresolved
@@ -110,11 +110,11 @@ class Load:
     ) -> int:
         """Tries each until it is ok, one after another, by a client that follows the leader, or goes from
         worker to worker; returns how many were within the time."""
-        deadline = time.monotonic() + deadline_s
+        deadline = now_s() + deadline_s
         slot = Slot(0, self._cluster.client_sites[0], service=service)
         process, client, done = 0, None, 0
         try:
-            while done < len(operations) and time.monotonic() < deadline:
+            while done < len(operations) and now_s() < deadline:
                 if client is None:
                     process = self._new_process()
                     client = await self._open(slot, process)
@@ -136,7 +136,7 @@ class Load:
         pace = Random(f"{self._plan.seed}/pace/{slot.number}")
         is_load = slot.service == self._workload.service
         mean_s = self._plan.concurrency / self._plan.rate if is_load else COMMANDS_EVERY_S
-        due = time.monotonic() + pace.random() * mean_s
+        due = now_s() + pace.random() * mean_s
         process = slot.number
         while not stop.is_set():
             client = await self._open(slot, process)
@@ -146,9 +146,9 @@ class Load:
             try:
                 alive = True
                 while alive:
-                    if await _set_within(stop, due - time.monotonic()):
+                    if await _set_within(stop, due - now_s()):
                         return
-                    due = max(due + pace.uniform(0.5, 1.5) * mean_s, time.monotonic())
+                    due = max(due + pace.uniform(0.5, 1.5) * mean_s, now_s())
                     f, value = self._draw(slot)
                     twice = slot.retry and pace.random() < ASK_TWICE
                     alive = await self._operate(client, slot, process, f, value, ask_twice=twice) != "info"

@@ -95,6 +95,11 @@ class Plan:
         return "-".join(parts)
 
     @property
+    def length_s(self) -> float:
+        """How long load and faults last: as long as asked for, or as the nemeses need."""
+        return max([self.time_limit_s, *(NEMESES[name].min_time_s for name in self.nemeses)])
+
+    @property
     def needs_store(self) -> bool:
         """Whether the cluster must run an object store."""
         needs = [WORKLOADS[self.workload].needs, *(NEMESES[name].needs for name in self.nemeses)]

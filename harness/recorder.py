@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +13,12 @@ from checkers.history import NEMESIS, Op, OpType
 
 @dataclass
 class Recorder:
-    """Operations in the order in which they were recorded. `counts` holds the client completions by type."""
+    """Operations in the order in which they were recorded. `counts` holds the client completions by type.
 
+    now_ns: the run's clock
+    """
+
+    now_ns: Callable[[], int] = time.monotonic_ns
     ops: list[Op] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -47,4 +52,4 @@ class Recorder:
         error: str | None = None,
         witness: int | None = None,
     ) -> None:
-        self.ops.append(Op(len(self.ops), time.monotonic_ns(), process, kind, f, value, node, error, witness))
+        self.ops.append(Op(len(self.ops), self.now_ns(), process, kind, f, value, node, error, witness))

@@ -4,8 +4,9 @@ how late the harness' own event loop is."""
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Any
+
+from harness.clock import Clock, now_s
 
 STATUS_INTERVAL_S = 0.25
 WORKERS_INTERVAL_S = 1.0
@@ -15,8 +16,9 @@ LOOP_TICK_S = 0.02
 class Watch:
     """`status` is each node's latest answer; `loop_lag_ns` the worst lateness of our own event loop."""
 
-    def __init__(self, cluster: Any) -> None:
+    def __init__(self, cluster: Any, clock: Clock) -> None:
         self._cluster = cluster
+        self._clock = clock
         self.observations: list[dict[str, Any]] = []
         self.worker_states: list[dict[str, Any]] = []
         self.status: dict[str, dict[str, Any]] = {}
@@ -27,7 +29,8 @@ class Watch:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._every(STATUS_INTERVAL_S, self._observe))
             group.create_task(self._every(WORKERS_INTERVAL_S, self.ask_for_workers))
-            group.create_task(self._measure_lag())
+            if not self._clock.virtual:
+                group.create_task(self._measure_lag())
 
     @property
     def leader(self) -> tuple[str, int] | None:
@@ -37,28 +40,24 @@ class Watch:
         return (best["node"], best["term"]) if best is not None else None
 
     async def _observe(self) -> None:
-        nodes = list(self._cluster.nodes)
-        for node, answer in zip(nodes, await asyncio.gather(*map(self._cluster.status, nodes)), strict=True):
-            if answer is None:
-                self.status.pop(node, None)
-                continue
-            self.status[node] = answer
-            self.observations.append({"time_ns": time.monotonic_ns(), **answer})
+        self.status = await self._cluster.statuses()
+        now_ns = self._clock.now_ns()
+        self.observations += ({"time_ns": now_ns, **answer} for answer in self.status.values())
 
     async def ask_for_workers(self) -> None:
         states = await self._cluster.worker_states()
         if states is not None:
-            self.worker_states.append({"time_ns": time.monotonic_ns(), **states})
+            self.worker_states.append({"time_ns": self._clock.now_ns(), **states})
 
     async def _measure_lag(self) -> None:
         while True:
-            due = time.monotonic_ns() + int(LOOP_TICK_S * 1e9)
+            due = self._clock.now_ns() + int(LOOP_TICK_S * 1e9)
             await asyncio.sleep(LOOP_TICK_S)
-            self.loop_lag_ns = max(self.loop_lag_ns, time.monotonic_ns() - due)
+            self.loop_lag_ns = max(self.loop_lag_ns, self._clock.now_ns() - due)
 
     @staticmethod
     async def _every(interval_s: float, action: Any) -> None:
         while True:
-            began = time.monotonic()
+            began = now_s()
             await action()
-            await asyncio.sleep(max(0.0, interval_s - (time.monotonic() - began)))
+            await asyncio.sleep(max(0.0, interval_s - (now_s() - began)))

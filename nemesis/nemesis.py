@@ -21,6 +21,7 @@ SERVICES = ("gateway", "minio")
 CAPABILITIES = (
     *("cut", "cut-messages", "pause", "kill", "delay"),
     *("lose", "duplicate", "reorder", "corrupt", "rate"),
+    *("hold", "trigger", "disk"),
     *SERVICES,
 )
 

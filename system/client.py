@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -81,6 +81,7 @@ class Client:
     client_id: the session's name, unique for each logical client of a run
     pinned:    send to this node only; None: follow the leader
     retry:     send a timed-out command again under the same (client, sequence), within the same submit
+    converse:  (node, address) -> what carries requests there; None: gRPC
 
     A submit ends within attempt_timeout_s × 3 (× 6 with ask_twice).
     """
@@ -94,14 +95,13 @@ class Client:
         pinned: str | None = None,
         retry: bool = False,
         attempt_timeout_s: float = 1.0,
+        converse: Callable[[str, str], Conversation] | None = None,
     ) -> None:
         if not addresses or (pinned is not None and pinned not in addresses):
             known = ", ".join(addresses) or "none"
             raise ValueError(f"pinned to {pinned!r}, with addresses of: {known}")
-        self._conversations = {
-            node: Conversation(node, address, orchestrator_pb2_grpc.OrchestratorServiceStub)
-            for node, address in addresses.items()
-        }
+        converse = converse or _over_grpc
+        self._conversations = {node: converse(node, address) for node, address in addresses.items()}
         self._cluster_id = cluster_id
         self._client_id = client_id
         self._pinned = pinned
@@ -191,7 +191,7 @@ class Client:
                 response = await self._attempt(course.node, method, message, until)
             except AttemptUnresolvedError as error:
                 self._next_node = self._pinned or course.after()
-                raise Unresolved(str(error), course.node) from None
+                raise self.doubtful(str(error), course.node) from None
             except AttemptRefusedError as error:
                 asked = course.node
                 if not error.permanent and not self._pinned:
@@ -223,11 +223,19 @@ class Client:
         timeout_s = max(0.0, min(self._attempt_timeout_s, until - _now_s()))
         return await self._conversations[node].ask(method, message, timeout_s)
 
+    def doubtful(self, said: str, node: str) -> Exception:
+        """What to raise of an attempt that may or may not have happened."""
+        return Unresolved(said, node)
+
     def _until(self) -> float:
         return _now_s() + ATTEMPTS * self._attempt_timeout_s
 
     def _course(self) -> Course:
         return Course(tuple(self._conversations), self._next_node)
+
+
+def _over_grpc(node: str, address: str) -> Conversation:
+    return Conversation(node, address, orchestrator_pb2_grpc.OrchestratorServiceStub)
 
 
 def _answer(node: str, response: Any) -> Answer:

@@ -6,9 +6,10 @@ for them. `python -m system.mutants NAME` is a control-plane node that has the b
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +106,21 @@ _ALL = (
     ),
 )
 MUTANTS: dict[str, Mutant] = {mutant.name: mutant for mutant in _ALL}
+
+
+@contextlib.contextmanager
+def planted(name: str | None) -> Iterator[None]:
+    """Has the bug in this process for a while; None: no bug."""
+    if name is None:
+        yield
+        return
+    mutant = MUTANTS[name]
+    original = getattr(mutant.owner, mutant.method)
+    mutant.plant()
+    try:
+        yield
+    finally:
+        setattr(mutant.owner, mutant.method, original)
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ from typing import Any
 from system.client import Service
 from system.clusters import compose, launch, observer, sites, slots
 from system.clusters.addresses import Pair
+from system.clusters.clock import HostClock
 from system.clusters.containers import DATA
 from system.clusters.deployment import START_TIMEOUT_S, Deployment, free_slot
 from system.clusters.engine import Engine
@@ -88,6 +89,8 @@ class DockerCluster:
         # A store that we are attached to still has other runs' objects.
         self._prefix = f"{time.time_ns():x}/" if attach else ""
         self._up: Deployment | None = None
+
+    clock = HostClock
 
     @staticmethod
     def check() -> None:
@@ -187,9 +190,13 @@ class DockerCluster:
         """What the node says of itself (Observer.status); None where it does not answer."""
         return await self._up.observer.status(node) if self._up and self._up.observer else None
 
+    async def statuses(self) -> dict[str, dict[str, Any]]:
+        """Of the nodes that answer."""
+        return await observer.statuses(self.status, self.nodes)
+
     async def leader(self) -> str | None:
         """Who says that it leads, of the highest term."""
-        return await observer.leader(self.status, self.nodes)
+        return observer.leader(await self.statuses())
 
     async def worker_states(self) -> dict[str, Any] | None:
         """{"node": the leader, "workers": {id: status}} as the leader's /cluster-state has it."""

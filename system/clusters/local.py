@@ -17,6 +17,7 @@ from typing import Any
 from system.client import Client, Service
 from system.clusters import disk, launch, object_store, observer, sites
 from system.clusters.addresses import Pair
+from system.clusters.clock import HostClock
 from system.clusters.errors import ClusterError
 from system.clusters.launch import Place
 from system.clusters.links import CutKind
@@ -93,6 +94,8 @@ class LocalCluster:
         self._http: dict[str, str] = {}
         self._links: dict[Pair, str] = {}
         self._extra_ms: dict[Pair, float] = {}
+
+    clock = HostClock
 
     @staticmethod
     def check() -> None:
@@ -186,9 +189,13 @@ class LocalCluster:
         """What the node says of itself (Observer.status); None where it does not answer."""
         return await self._observer.status(node) if self._observer else None
 
+    async def statuses(self) -> dict[str, dict[str, Any]]:
+        """Of the nodes that answer."""
+        return await observer.statuses(self.status, self.nodes)
+
     async def leader(self) -> str | None:
         """Who says that it leads, of the highest term."""
-        return await observer.leader(self.status, self.nodes)
+        return observer.leader(await self.statuses())
 
     async def worker_states(self) -> dict[str, Any] | None:
         """{"node": the leader, "workers": {id: status}} as the leader's /cluster-state has it."""

@@ -81,12 +81,17 @@ class Observer:
             return None
 
 
-async def leader(
+async def statuses(
     status: Callable[[str], Awaitable[dict[str, Any] | None]], nodes: Sequence[str]
-) -> str | None:
-    """Who says that it leads, of the highest term. status: as Observer.status."""
+) -> dict[str, dict[str, Any]]:
+    """What each node says of itself, of those that answer. status: as Observer.status."""
     answers = await asyncio.gather(*map(status, nodes))
-    leaders = [answer for answer in answers if answer and answer["role"] == "leader"]
+    return {node: answer for node, answer in zip(nodes, answers, strict=True) if answer is not None}
+
+
+def leader(answers: Mapping[str, dict[str, Any]]) -> str | None:
+    """Who says that it leads, of the highest term."""
+    leaders = [answer for answer in answers.values() if answer["role"] == "leader"]
     best = max(leaders, key=lambda answer: int(answer["term"]), default=None)
     return str(best["node"]) if best else None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from system.clusters.docker import DockerCluster
 from system.clusters.local import LocalCluster
+from system.clusters.sim import SimCluster
 
-_ALL: tuple[type[LocalCluster] | type[DockerCluster], ...] = (LocalCluster, DockerCluster)
+AnyCluster = type[LocalCluster] | type[DockerCluster] | type[SimCluster]
+_ALL: tuple[AnyCluster, ...] = (LocalCluster, DockerCluster, SimCluster)
 
-CLUSTERS: dict[str, type[LocalCluster] | type[DockerCluster]] = {cluster.name: cluster for cluster in _ALL}
+CLUSTERS: dict[str, AnyCluster] = {cluster.name: cluster for cluster in _ALL}

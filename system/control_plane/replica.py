@@ -168,15 +168,18 @@ class Replica:
         outputs = self.node.take(now_ns)
         if outputs.records:
             self.persist(now_ns, outputs.records, outputs.mark)
-        self._held_events += outputs.events
         self._held_messages += outputs.messages
         self._confirmed_reads.extend((index, read_id) for read_id, index in outputs.reads)
-        self._note_events()
-        self._serve_reads()
+        self._held_events += outputs.events
+        noted = self._held_events and self._note_events()
+        if self._confirmed_reads:
+            self._serve_reads()
         self._give_up_lost_tenure()
-        # The evidence leaves before what it explains.
-        self._events.flush()
-        self._send()
+        if noted:
+            # The evidence leaves before what it explains.
+            self._events.flush()
+        if self._held_messages:
+            self._send()
         answers, self._answers = self._answers, []
         for answer in answers:
             answer()
@@ -201,8 +204,9 @@ class Replica:
             self._events.write("append", entries=entries, recovered=True)
         self._events.flush()
 
-    def _note_events(self) -> None:
-        """Writes the events that are due, in order, and applies what they declare committed."""
+    def _note_events(self) -> bool:
+        """Writes the events that are due, in order, and applies what they declare committed. Returns whether
+        there were any."""
         durable = self.node.durable_mark
         due = [event for event in self._held_events if event.after <= durable]
         if len(due) == len(self._held_events):
@@ -219,6 +223,7 @@ class Replica:
                 self._show_role(
                     State(event.fields["from"]), State(event.fields["role"]), event.fields["term"]
                 )
+        return bool(due)
 
     def _show_role(self, before: State, after: State, term: int) -> None:
         self._shown_role = after

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import grpc
 
 from system.control_plane.driver import Driver
-from system.control_plane.replica import Lost, NotLeader
+from system.control_plane.replica import Lost, NotLeader, Query
 from system.control_plane.state_machine import Applied, StateMachine
 from system.pb import orchestrator_pb2, orchestrator_pb2_grpc
 from system.raft.log import EntryKind
@@ -19,11 +19,12 @@ MAX_ID_BYTES = 128
 MAX_KEY_BYTES = 1024
 MAX_VALUE_BYTES = 1024 * 1024
 
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_encoder = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 Context = grpc.aio.ServicerContext[Any, Any]
+Command = orchestrator_pb2.AppendRequest | orchestrator_pb2.PutRequest | orchestrator_pb2.CompareAndSetRequest
 
-_CODES = {
+REFUSALS = {
     "stale": (
         grpc.StatusCode.OUT_OF_RANGE,
         "a later command of this session was applied already; this one never will be",
@@ -31,6 +32,47 @@ _CODES = {
     "no-session": (grpc.StatusCode.NOT_FOUND, "no such session: call OpenSession first"),
     "malformed": (grpc.StatusCode.INVALID_ARGUMENT, "the state machine does not know this command"),
 }
+
+
+def encode(command: Mapping[str, Any]) -> bytes:
+    """A command as it stands in the log."""
+    return _encoder(command).encode()
+
+
+def command_of(request: Command, op: str) -> dict[str, Any]:
+    """What a request asks to be applied."""
+    command: dict[str, Any] = {
+        "client": request.command.client_id,
+        "seq": request.command.sequence,
+        "op": op,
+        "key": request.key,
+        "value": request.value,
+    }
+    if isinstance(request, orchestrator_pb2.CompareAndSetRequest):
+        command["expected"] = request.expected if request.HasField("expected") else None
+    return command
+
+
+def reading(key: str) -> Query:
+    """What a read of this key asks of the state machine; its answer is the response."""
+
+    def query(machine: StateMachine, applied_index: int) -> orchestrator_pb2.ReadResponse:
+        return orchestrator_pb2.ReadResponse(
+            applied_index=applied_index,
+            items=machine.lists.get(key, ()),
+            value=machine.registers.get(key),
+        )
+
+    return query
+
+
+def not_leader_hint(leader_id: str | None, peers: Mapping[str, str]) -> tuple[str, bytes]:
+    """(details, trailing metadata's value) of a refusal by a node that does not lead."""
+    hint = orchestrator_pb2.NotLeader(
+        leader_id=leader_id or "", leader_address=peers.get(leader_id or "", "")
+    )
+    where = f"the leader is {leader_id} at {hint.leader_address}" if leader_id else "the leader is not known"
+    return f"not the leader, nothing was done; {where}", hint.SerializeToString()
 
 
 class Gate:
@@ -59,7 +101,7 @@ class Gate:
 
     async def apply(self, context: Context, kind: EntryKind, command: Mapping[str, Any]) -> Applied:
         """Replicates a command and returns what came of it, or aborts the call with the reason."""
-        outcome = await self.driver.submit(kind, _encode(command).encode())
+        outcome = await self.driver.submit(kind, encode(command))
         match outcome:
             case NotLeader(leader_id):
                 await self.redirect(context, leader_id)
@@ -67,19 +109,15 @@ class Gate:
                 await context.abort(
                     grpc.StatusCode.ABORTED, "leadership was lost: it may or may not have happened"
                 )
-        if outcome.outcome in _CODES:
-            await context.abort(*_CODES[outcome.outcome])
+        if outcome.outcome in REFUSALS:
+            await context.abort(*REFUSALS[outcome.outcome])
         return outcome
 
     async def redirect(self, context: Context, leader_id: str | None) -> NoReturn:
         """Only where nothing was appended."""
-        address = self._peers.get(leader_id or "", "")
-        hint = orchestrator_pb2.NotLeader(leader_id=leader_id or "", leader_address=address)
-        where = f"the leader is {leader_id} at {address}" if leader_id else "the leader is not known"
+        details, hint = not_leader_hint(leader_id, self._peers)
         await context.abort(
-            grpc.StatusCode.FAILED_PRECONDITION,
-            f"not the leader, nothing was done; {where}",
-            trailing_metadata=((NOT_LEADER_KEY, hint.SerializeToString()),),
+            grpc.StatusCode.FAILED_PRECONDITION, details, trailing_metadata=((NOT_LEADER_KEY, hint),)
         )
 
 
@@ -114,8 +152,7 @@ class OrchestratorService(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     async def CompareAndSet(  # noqa: N802
         self, request: orchestrator_pb2.CompareAndSetRequest, context: Context
     ) -> orchestrator_pb2.CompareAndSetResponse:
-        expected = request.expected if request.HasField("expected") else None
-        result = await self._command(request, context, "cas", expected=expected)
+        result = await self._command(request, context, "cas")
         return orchestrator_pb2.CompareAndSetResponse(index=result["index"], swapped=result["swapped"])
 
     async def Read(  # noqa: N802
@@ -123,15 +160,7 @@ class OrchestratorService(orchestrator_pb2_grpc.OrchestratorServiceServicer):
     ) -> orchestrator_pb2.ReadResponse:
         limits = {"key": (request.key, MAX_KEY_BYTES)}
         await self._gate.check(context, request.cluster_id, limits=limits)
-
-        def query(machine: StateMachine, applied_index: int) -> orchestrator_pb2.ReadResponse:
-            return orchestrator_pb2.ReadResponse(
-                applied_index=applied_index,
-                items=machine.lists.get(request.key, ()),
-                value=machine.registers.get(request.key),
-            )
-
-        outcome = await self._gate.driver.read(query)
+        outcome = await self._gate.driver.read(reading(request.key))
         if isinstance(outcome, NotLeader):
             await self._gate.redirect(context, outcome.leader_id)
         response: orchestrator_pb2.ReadResponse = outcome.value
@@ -153,30 +182,15 @@ class OrchestratorService(orchestrator_pb2_grpc.OrchestratorServiceServicer):
             last_log_index=status.last_log_index,
         )
 
-    async def _command(
-        self,
-        request: orchestrator_pb2.AppendRequest
-        | orchestrator_pb2.PutRequest
-        | orchestrator_pb2.CompareAndSetRequest,
-        context: Context,
-        op: str,
-        **more: Any,
-    ) -> Mapping[str, Any]:
+    async def _command(self, request: Command, context: Context, op: str) -> Mapping[str, Any]:
         """Replicates one command of a session. Returns the state machine's result."""
         limits = {
             "client_id": (request.command.client_id, MAX_ID_BYTES),
             "key": (request.key, MAX_KEY_BYTES),
             "value": (request.value, MAX_VALUE_BYTES),
         }
-        if more.get("expected"):
-            limits["expected"] = (more["expected"], MAX_VALUE_BYTES)
+        command = command_of(request, op)
+        if command.get("expected"):
+            limits["expected"] = (command["expected"], MAX_VALUE_BYTES)
         await self._gate.check(context, request.cluster_id, limits=limits)
-        command = {
-            "client": request.command.client_id,
-            "seq": request.command.sequence,
-            "op": op,
-            "key": request.key,
-            "value": request.value,
-            **more,
-        }
         return (await self._gate.apply(context, EntryKind.COMMAND, command)).result

@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from system.control_plane.wal_format import Replay, WalError, encode_frame, encode_header, replay
 from system.raft.records import Record, Recovered
@@ -39,15 +39,14 @@ class Wal:
             opened.callback(os.close, self._directory_fd)
             path = directory / "wal.jsonl"
             promised_bytes = _read_synced(directory)
-            if not path.exists():
-                if promised_bytes:
-                    raise WalError(
-                        path, 1, 0, f"the log is missing, {promised_bytes} bytes of it were synced"
-                    )
+            data = path.read_bytes() if path.exists() else None
+            found = recover(path, data, promised_bytes, cluster, node)
+            if found is None:
                 self._create(path)
+                found = replay(path, path.read_bytes(), cluster, node)
             self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
             opened.callback(os.close, self._fd)
-            found = self._recover(path, promised_bytes)
+            self._build_on(found)
             self._synced = opened.enter_context(_map_synced(directory))
             self._opened = opened.pop_all()
         self.recovered: Recovered = found.recovered
@@ -138,19 +137,33 @@ class Wal:
         draft.rename(path)
         os.fsync(self._directory_fd)
 
-    def _recover(self, path: Path, promised_bytes: int) -> Replay:
-        found = replay(path, path.read_bytes(), self._cluster, self._node)
-        if found.good_bytes < promised_bytes:
-            problem = f"the log ends here, but {promised_bytes} bytes of it were synced"
-            raise WalError(path, found.frames + 2, found.good_bytes, problem)
+    def _build_on(self, found: Replay) -> None:
         if found.torn:
             os.ftruncate(self._fd, found.good_bytes)
         # What a killed process wrote may still be in the page cache only; from here on we build on it.
         os.fsync(self._fd)
-        return found
 
     def _store_synced(self, length_bytes: int) -> None:
         self._synced[:] = length_bytes.to_bytes(8, "little")  # one copy of 8 bytes, never seen half done
+
+
+def recover(
+    path: PurePath, data: bytes | None, promised_bytes: int, cluster: str, node: str
+) -> Replay | None:
+    """What a log holds, read back after whatever happened.
+
+    data: the log's bytes, None where there is no log. promised_bytes: how many of them were synced
+    Returns None where there is none and none was promised. Raises WalError for a log that must not be used.
+    """
+    if data is None:
+        if promised_bytes:
+            raise WalError(path, 1, 0, f"the log is missing, {promised_bytes} bytes of it were synced")
+        return None
+    found = replay(path, data, cluster, node)
+    if found.good_bytes < promised_bytes:
+        problem = f"the log ends here, but {promised_bytes} bytes of it were synced"
+        raise WalError(path, found.frames + 2, found.good_bytes, problem)
+    return found
 
 
 def _lock(directory: Path) -> int:

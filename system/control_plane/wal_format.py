@@ -16,7 +16,7 @@ import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from system.raft.log import EntryKind, LogEntry
@@ -34,7 +34,7 @@ class WalError(Exception):
     """A log that must not be used: file, line and byte, what is wrong, what to do."""
 
     def __init__(
-        self, path: Path, line: int, offset_bytes: int, problem: str, remedy: str = _RESTORE
+        self, path: PurePath, line: int, offset_bytes: int, problem: str, remedy: str = _RESTORE
     ) -> None:
         super().__init__(f"{path}, line {line} (byte {offset_bytes}): {problem}; {remedy}")
 
@@ -70,7 +70,7 @@ class Replay:
     torn: str
 
 
-def replay(path: Path, data: bytes, cluster: str, node: str) -> Replay:
+def replay(path: PurePath, data: bytes, cluster: str, node: str) -> Replay:
     """Reads a whole log. Raises WalError for anything but a log of this node with, at most, a torn end."""
     lines = data.split(b"\n")
     tail = lines.pop()
@@ -82,7 +82,7 @@ def replay(path: Path, data: bytes, cluster: str, node: str) -> Replay:
     for number, line in enumerate(lines[1:], start=1):
         try:
             for record in _decode_frame(line, number):
-                _restore(recovered, record)
+                restore(recovered, record)
         except (ValueError, IndexError) as error:
             raise WalError(
                 path, number + 1, offset, f"{error} (the line is complete, so it is no torn write)"
@@ -91,7 +91,7 @@ def replay(path: Path, data: bytes, cluster: str, node: str) -> Replay:
     return Replay(recovered, len(lines) - 1, offset, _torn(path, tail, len(lines) + 1, offset))
 
 
-def _torn(path: Path, tail: bytes, line: int, offset: int) -> str:
+def _torn(path: PurePath, tail: bytes, line: int, offset: int) -> str:
     """Describes the unterminated end of a log. Raises WalError where it cannot be a torn write."""
     if not tail:
         return ""
@@ -108,7 +108,7 @@ def _torn(path: Path, tail: bytes, line: int, offset: int) -> str:
     return f"a frame of {len(tail)} bytes that lacks its newline"
 
 
-def _check_header(path: Path, line: bytes, cluster: str, node: str) -> None:
+def _check_header(path: PurePath, line: bytes, cluster: str, node: str) -> None:
     header = _parse_object(line)
     if header is None or header.get("format") != "crosswind-wal":
         raise WalError(path, 1, 0, "this is no crosswind-wal header")
@@ -128,17 +128,23 @@ def _decode_frame(line: bytes, number: int) -> list[Record]:
     if frame["frame"] != number:
         raise ValueError(f"expected frame {number}, found frame {frame['frame']!r}")
     records = frame["records"]
-    checksum = f"{zlib.crc32(_canonical(records)):08x}"
-    if frame["crc32"] != checksum:
-        raise ValueError(
-            f"frame {number} fails its checksum: it says {frame['crc32']!r}, its records {checksum!r}"
-        )
+    check_sum(frame, number)
     if not isinstance(records, list) or frame["count"] != len(records):
         raise ValueError(f"frame {number} says it holds {frame['count']!r} records, but does not")
     return [_record_from_json(record) for record in records]
 
 
-def _restore(recovered: Recovered, record: Record) -> None:
+def check_sum(frame: dict[str, Any], number: int) -> None:
+    """Raises ValueError unless the frame's records are those that its checksum was made of."""
+    checksum = f"{zlib.crc32(_canonical(frame['records'])):08x}"
+    if frame["crc32"] != checksum:
+        raise ValueError(
+            f"frame {number} fails its checksum: it says {frame['crc32']!r}, its records {checksum!r}"
+        )
+
+
+def restore(recovered: Recovered, record: Record) -> None:
+    """Has the next record of a log take its effect. Raises ValueError, IndexError for one that cannot."""
     match record:
         case HardState():
             recovered.state = record

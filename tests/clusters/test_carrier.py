@@ -184,6 +184,6 @@ def test_who_looks_on_sees_what_an_observer_here_would(running: Running) -> None
         missing = await looking.get(NODE, "/nothing")
         assert missing is not None and missing[0] == 404
         assert await looking.get("absent", "/metrics") is None
-        assert await observer.leader(looking.status, [NODE]) == NODE
+        assert observer.leader(await observer.statuses(looking.status, [NODE, "absent"])) == NODE
 
     running.run(test())

@@ -15,7 +15,7 @@ import harness.live
 from harness.live import CLEAR, Board, Publisher, abreast, describe
 from harness.plan import Plan
 from harness.recorder import Recorder
-from harness.run import Progress
+from harness.trial import Progress
 
 
 def progress() -> Progress:

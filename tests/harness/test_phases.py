@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import harness.run
+import harness.trial
 from checkers.history import NEMESIS, History
 from checkers.verdict import Validity, Verdict
 from harness.plan import Plan
@@ -16,6 +17,7 @@ from nemesis import NEMESES
 from nemesis.nemesis import Evidence, Step
 from reports.record import RecordError, load
 from system.client import Answer, Request, Unresolved
+from system.clusters.clock import HostClock
 from system.clusters.registry import CLUSTERS
 
 NODES = ("cp-aws-1", "cp-gcp-1", "cp-azure-1")
@@ -27,6 +29,7 @@ class Pretended:
     """A cluster that has a leader after half a second, and of which a node ends while it is stopped."""
 
     name = "local"
+    clock = HostClock
     capabilities = frozenset({"cut"})
     nodes = NODES
     workers = ()
@@ -57,7 +60,10 @@ class Pretended:
     def client(self, site: str, **_: Any) -> Any:
         return Client()
 
-    async def status(self, node: str) -> dict[str, Any]:
+    async def statuses(self) -> dict[str, dict[str, Any]]:
+        return {node: self._status(node) for node in NODES}
+
+    def _status(self, node: str) -> dict[str, Any]:
         role = "leader" if node == NODES[0] and time.monotonic_ns() >= self.leads_ns else "follower"
         return {
             "node": node, "boot": 1, "term": 1, "role": role, "leader": "",
@@ -104,7 +110,7 @@ def test_the_phases_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     left_broken = (Step(0, 0.5, "partition", "inject", "isolate-leader", {}),)
     monkeypatch.setitem(CLUSTERS, "local", Pretended)
     monkeypatch.setitem(NEMESES, "partition", noted)
-    monkeypatch.setattr(harness.run, "draw", lambda *_, **__: left_broken)
+    monkeypatch.setattr(harness.trial, "draw", lambda *_, **__: left_broken)
     result = carry_out(PLAN, tmp_path)
     assert result.crash is None
     assert Pretended.made["mutant"] == "local-reads" and Pretended.made["nodes"] == 3

@@ -11,6 +11,7 @@ from checkers.verdict import Validity, Verdict
 from harness.cli import main
 from harness.plan import Plan
 from harness.run import carry_out
+from system.clusters.clock import HostClock
 from system.clusters.errors import ClusterError
 from system.clusters.registry import CLUSTERS
 
@@ -21,6 +22,7 @@ class Dead:
     """A cluster that does not start."""
 
     name = "local"
+    clock = HostClock
     capabilities = frozenset({"cut"})
     nodes = ("cp-aws-1",)
     workers = ()

@@ -1,0 +1,76 @@
+"""One run in the simulator: the same trial, on virtual time, watched from inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from checkers.inside import Watchdog
+from harness.plan import Plan
+from harness.trial import Trial
+from system.clusters import sites
+from system.clusters.clock import VirtualClock
+from system.clusters.sim import SimCluster
+from system.mutants import planted
+from system.simulation.knobs import Knobs, drawn
+
+# Of the sweeps' seeds, one in so many has workers.
+WORKERS_EVERY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What a simulated run is besides its plan. inside: watched at every step, not only by its clients."""
+
+    knobs: Knobs
+    workers: bool = True
+    inside: bool = True
+
+
+def tuning(plan: Plan, *, inside: bool = True) -> Tuning:
+    """As the plan has it: a swarm's cluster is tuned by the seed, any other like the real ones."""
+    if "swarm" not in plan.nemeses:
+        return Tuning(Knobs(), inside=inside)
+    return Tuning(
+        drawn(plan.seed, sites.control_plane(plan.nodes)), plan.seed % WORKERS_EVERY == 0, inside=inside
+    )
+
+
+def carry_out(trial: Trial, clock: VirtualClock, tuned: Tuning, logs: Path | None) -> SimCluster:
+    """Carries the trial out. logs: where the nodes' logs go; None: none are kept."""
+    plan = trial.plan
+    cluster = SimCluster(
+        plan.seed,
+        nodes=plan.nodes,
+        knobs=tuned.knobs,
+        keeps_events=logs is not None,
+        watch=Watchdog if tuned.inside else None,
+        workers=tuned.workers,
+        clock=clock,
+    )
+    trial.prepare(cluster)
+    with planted(plan.mutant):
+        try:
+            clock.run(trial.carry_out(cluster, logs))
+        finally:
+            cluster.finish()
+            trial.facts |= facts(cluster, tuned)
+    return cluster
+
+
+def facts(cluster: SimCluster, tuned: Tuning) -> dict[str, Any]:
+    """What a simulated run adds to its facts."""
+    seen: dict[str, Any] = {
+        "trace_hash": f"{cluster.trace_hash:016x}",
+        "knobs": tuned.knobs.to_json(),
+        "simulated_s": round(cluster.now_ns() / 1e9, 3),
+    }
+    watching = cluster.watching
+    if isinstance(watching, Watchdog):
+        seen["invariants"] = {
+            "violations": [violation.to_json() for violation in watching.violations],
+            "steps": watching.steps,
+            "commits": watching.commits,
+        }
+    return seen

@@ -1,0 +1,75 @@
+"""What one simulated cluster is tuned to: as the real ones are, or drawn from the seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from random import Random
+from typing import Any
+
+MS = 1_000_000
+BATCHES = (1, 3, 64)
+FASTEST_ELECTION_MS = 300
+SLOWEST_ELECTION_MS = (310, 600)
+SYNC_MS = (0.5, 80.0)
+DRIFT = 0.05
+# One in so many clusters runs the real asyncio shell around its nodes.
+SHELL_EVERY = 32
+
+
+class KnobError(ValueError):
+    """Knobs that no cluster can be tuned to; one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """max_batch:       entries a message, at most
+    election_ms:     the range of election timeouts
+    sync_ms:         what a sync of the log takes: half of it at least, twice as long at most, and now and
+                     then ten times as long
+    drift:           how much faster each node's clock goes, {node number: share}; None: not at all
+    jitter_ms:       by how much a message may come later than the distance says
+    sync_samples_ms, lag_samples_ms, link_samples_ms: measured durations to draw from instead: of a sync, of a
+                     timer's lateness, and of what a link adds to its distance
+    """
+
+    max_batch: int = 64
+    election_ms: tuple[int, int] = (FASTEST_ELECTION_MS, 600)
+    sync_ms: float = 1.0
+    drift: tuple[float, ...] = ()
+    jitter_ms: float = 1.0
+    sync_samples_ms: tuple[float, ...] = ()
+    lag_samples_ms: tuple[float, ...] = ()
+    link_samples_ms: tuple[float, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def drawn(seed: int, nodes: Sequence[str]) -> Knobs:
+    """Tuned by the seed: small batches, narrow ranges and slow disks show what the usual ones hide."""
+    rng = Random(f"{seed}/knobs")
+    low, high = SYNC_MS
+    return Knobs(
+        max_batch=rng.choice(BATCHES),
+        election_ms=(FASTEST_ELECTION_MS, rng.choice(SLOWEST_ELECTION_MS)),
+        sync_ms=round(low * (high / low) ** rng.random(), 3),
+        drift=tuple(round(rng.uniform(-DRIFT, DRIFT), 4) for _ in nodes),
+        jitter_ms=rng.choice((0.2, 1.0, 5.0)),
+    )
+
+
+def from_json(said: Any) -> Knobs:
+    """Raises KnobError."""
+    known = {field.name: field.default for field in fields(Knobs)}
+    if not isinstance(said, Mapping) or not set(said) <= set(known):
+        raise KnobError(f"knobs are {said!r}; expected an object with some of {', '.join(known)}")
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
+    for name, value in values.items():
+        numbers = value if isinstance(known[name], tuple) else (value,)
+        if not isinstance(numbers, tuple) or any(
+            isinstance(n, bool) or not isinstance(n, (int, float)) for n in numbers
+        ):
+            raise KnobError(f"knob {name} is {said[name]!r}; expected a value such as {known[name]!r}")
+    made: Any = values
+    return Knobs(**made)
