@@ -58,6 +58,7 @@ class Watchdog:
         terms: Callable[[str], list[int]],
     ) -> None:
         self.violations: list[Violation] = []
+        self.on_violation: Callable[[], None] | None = None
         self.steps = 0
         self.commits = 0
         self._nodes = {node: _Node() for node in nodes}
@@ -147,6 +148,24 @@ class Watchdog:
             )
             self._object("no-progress", message, now_ns, "")
 
+    @property
+    def committed(self) -> int:
+        """The last index that is known to be committed."""
+        return len(self._ledger)
+
+    def is_deposed(self, node: str) -> bool:
+        """Whether another node was elected after this one."""
+        return bool(self._leaders) and self._leaders[max(self._leaders)] != node
+
+    def has_read(self, node: str, time_ns: int, applied_index: int, committed: int) -> None:
+        """A read was answered from the state after applied_index; when it began, so many were committed."""
+        if applied_index < committed:
+            message = (
+                f"it answers a read from the state after entry {applied_index}, though {committed} were"
+                " committed before the read began"
+            )
+            self._object("stale-answer", message, time_ns, node)
+
     def died(self, node: str, time_ns: int, why: str) -> None:
         """The node stopped itself, since it was where no correct node gets."""
         self._object("node-died", f"it stopped itself: {why}", time_ns, node)
@@ -158,6 +177,8 @@ class Watchdog:
     def _object(self, kind: str, message: str, time_ns: int, node: str) -> None:
         said = f"{node}: {message}" if node else message
         self.violations.append(Violation(kind, said, time_ns, node))
+        if self.on_violation is not None:
+            self.on_violation()
 
     def _boot(self, node: str, time_ns: int, fields: dict[str, Any]) -> None:
         of = self._nodes[node]

@@ -134,13 +134,19 @@ class _Run:
 
     def carry_out(self) -> None:
         """Raises what ended the trial before its time."""
-        plan = self.trial.plan
         if isinstance(self._clock, VirtualClock):
-            tuning = self._tuning or simulation.tuning(plan)
-            simulation.carry_out(self.trial, self._clock, tuning, logs=self.directory.path / "nodes")
+            self._simulated(self._clock)
             return
         with TemporaryDirectory(prefix="crosswind-") as scratch:
             self._clock.run(self._on_this_host(Path(scratch)))
+
+    def _simulated(self, clock: VirtualClock) -> None:
+        tuning = self._tuning or simulation.tuning(self.trial.plan)
+        cluster = simulation.cluster_of(self.trial.plan, clock, tuning, keeps_events=True)
+        try:
+            simulation.carry_out(self.trial, cluster, self.directory.path / "nodes")
+        finally:
+            self.trial.facts |= simulation.facts(cluster, tuning)
 
     async def _on_this_host(self, scratch: Path) -> None:
         plan = self.trial.plan

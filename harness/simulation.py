@@ -37,26 +37,26 @@ def tuning(plan: Plan, *, inside: bool = True) -> Tuning:
     )
 
 
-def carry_out(trial: Trial, clock: VirtualClock, tuned: Tuning, logs: Path | None) -> SimCluster:
-    """Carries the trial out. logs: where the nodes' logs go; None: none are kept."""
-    plan = trial.plan
-    cluster = SimCluster(
+def cluster_of(plan: Plan, clock: VirtualClock, tuned: Tuning, *, keeps_events: bool) -> SimCluster:
+    """keeps_events: whether its nodes keep event logs, which a run directory needs."""
+    return SimCluster(
         plan.seed,
         nodes=plan.nodes,
         knobs=tuned.knobs,
-        keeps_events=logs is not None,
+        keeps_events=keeps_events,
         watch=Watchdog if tuned.inside else None,
         workers=tuned.workers,
         clock=clock,
     )
+
+
+def carry_out(trial: Trial, cluster: SimCluster, logs: Path | None) -> None:
+    """Carries the trial out, on the cluster's clock, with the plan's bug planted. logs: where the nodes' logs
+    go; None: nowhere. Raises HaltedError where whoever watches had the loop halted."""
     trial.prepare(cluster)
-    with planted(plan.mutant):
-        try:
-            clock.run(trial.carry_out(cluster, logs))
-        finally:
-            cluster.finish()
-            trial.facts |= facts(cluster, tuned)
-    return cluster
+    with planted(trial.plan.mutant):
+        cluster.loop.run_until_complete(trial.carry_out(cluster, logs))
+        cluster.finish()
 
 
 def facts(cluster: SimCluster, tuned: Tuning) -> dict[str, Any]:

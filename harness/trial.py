@@ -61,6 +61,8 @@ class Trial:
         self.facts: dict[str, Any] = {"phases": {}, "nodes": [], "workers": [], "starts": {}, "exits": []}
         self.watch: Watch | None = None
         self.harm: Harm | None = None
+        # Of a simulated cluster that nobody will look at again: there is no need to heal it.
+        self.abandoned = False
         self._given = schedule is not None
         self._show = show
         self._progress = Progress(plan, began_ns=clock.now_ns(), recorder=self.recorder)
@@ -112,7 +114,8 @@ class Trial:
                 stop.set()
         finally:
             self._phase("heal")
-            await harm.heal()
+            if not self.abandoned:
+                await harm.heal()
         self.facts["recovered"] = await load_.command(RECOVERY_DEADLINE_S)
         if self.facts["recovered"]:  # else there is nobody to ask, and the checkers say so
             await self._calm(load_)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+from nemesis.churn import Churn
+from nemesis.clock import Clock
 from nemesis.cloud import Cloud
 from nemesis.corrupt import CORRUPT
+from nemesis.deposed import Deposed
+from nemesis.disk import Disk
 from nemesis.duplicate import DUPLICATE
 from nemesis.gateway import GATEWAY
 from nemesis.kill import Kill
@@ -18,13 +22,17 @@ from nemesis.partition import Partition
 from nemesis.pause import Pause
 from nemesis.rate import RATE
 from nemesis.reorder import REORDER
+from nemesis.slow_ack import SlowAck
 from nemesis.stop import Stop
+from nemesis.swarm import Swarm
+from nemesis.trigger import Trigger
 from nemesis.workers import Workers
 
 _ALL: tuple[Nemesis, ...] = (
     *(Peace(), Partition(), Pause(), Kill(), Stop(), Cloud(), Latency()),
     *(LOSS, DUPLICATE, REORDER, CORRUPT, RATE),
     *(Workers(), GATEWAY, MINIO),
+    *(Churn(), Trigger(), SlowAck(), Deposed(), Disk(), Clock(), Swarm()),
 )
 
 NEMESES: dict[str, Nemesis] = {nemesis.name: nemesis for nemesis in _ALL}

@@ -21,7 +21,7 @@ SERVICES = ("gateway", "minio")
 CAPABILITIES = (
     *("cut", "cut-messages", "pause", "kill", "delay"),
     *("lose", "duplicate", "reorder", "corrupt", "rate"),
-    *("hold", "trigger", "disk"),
+    *("elections", "hold", "trigger", "disk", "clock"),
     *SERVICES,
 )
 
@@ -131,6 +131,59 @@ class CanShape(Cluster, Protocol):
 
     async def unshape(self, links: Sequence[Link], which: Sequence[str]) -> Facts:
         """Ends these harms. The same facts, counted from the shape to now. Idempotent."""
+
+
+class CanTellElections(Cluster, Protocol):
+    async def elected(self, after_term: int, within_s: float) -> tuple[str, int] | None:
+        """(leader, term) once somebody leads a later term than that, at the very moment; None where nobody
+        does in time."""
+
+
+class CanHold(Cluster, Protocol):
+    async def hold(self, links: Sequence[Link], kinds: Sequence[str]) -> Facts:
+        """Messages of these types ("vote", "vote-reply", "append", "append-reply") arrive no more, all others
+        do. Facts as of CanCut.cut."""
+
+    async def release(self, links: Sequence[Link], kinds: Sequence[str]) -> Facts:
+        """They arrive after all. The same facts, counted from the hold to now."""
+
+
+class CanTrigger(Cluster, Protocol):
+    async def arm(self, number: int, kind: str, *, most: int, down_ms: float, lose_unsynced: bool) -> Facts:
+        """From now on whoever sends a message of this type (only votes that are asked for or given in
+        earnest) is killed when it has left, and starts again so much later; so many times at most, and never
+        a majority at once."""
+
+    async def disarm(self, number: int) -> Facts:
+        """Returns when whom it killed has had its time to start. Facts: {"fired": [{"node": str, "at_ns": int,
+        "was_pid": int, "pid": int, "lost_bytes": int}]}; pid: now."""
+
+
+class CanHarmDisks(CanKill, Protocol):
+    async def slow_disk(self, node: str, times: float) -> Facts:
+        """Syncs take so many times as long. Facts: {node: {"slow_syncs": int}}."""
+
+    async def fail_sync(self, node: str) -> Facts:
+        """The next sync fails, whereupon the node ends. Returns when it has, or after 2 s.
+        Facts: {node: {"pid": int, "gone": bool}}."""
+
+    async def mend_disk(self, node: str) -> Facts:
+        """Ends both. Facts: {node: {"slow_syncs": int}}, how many there were."""
+
+    async def flip_bit(self, node: str, pick: float) -> Facts:
+        """Of a node that is down: turns over one bit of a record that was synced, which one the pick says.
+        Facts: {node: {"frame": its line, or None where nothing was synced}}."""
+
+    async def restore_disk(self, node: str, frame: int) -> Facts:
+        """That record is again as it was written."""
+
+
+class CanSkew(Cluster, Protocol):
+    async def skew(self, node: str, share: float) -> Facts:
+        """The node's monotonic clock goes faster by this share, or slower. It never goes back."""
+
+    async def unskew(self, node: str) -> Facts:
+        """It goes as before. Facts since the skew: {node: {"true_ms": float, "gained_ms": float}}."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from system.clusters.clock import VirtualClock
 from system.clusters.errors import ClusterError
 from system.clusters.sites import cloud
 from system.control_plane.wal_format import WalError
-from system.raft.messages import Message
 from system.simulation.draws import Draws
+from system.simulation.harms import POLL_S, Harms
 from system.simulation.knobs import MS, Knobs
 from system.simulation.network import Network, Pair
 from system.simulation.node import BOOT_NS, SimNode, Watching, ledger_term, terms
@@ -34,7 +34,6 @@ from system.worker.config import AddressBook, Config
 logging.getLogger("system").addHandler(logging.NullHandler())
 
 Facts = dict[str, Any]
-POLL_S = 0.025
 SEEN_WITHIN_S = 2.0
 # How long a majority that nothing harms may leave a command unanswered, where election timeouts are wide.
 PROGRESS_NS = 6_000 * MS
@@ -45,7 +44,7 @@ FNV = 0x100000001B3
 MASK = (1 << 64) - 1
 
 
-class SimCluster:
+class SimCluster(Harms):
     """A cluster of 1, 3 or 5 control-plane nodes and four workers, in three clouds, on a loop of its own.
 
     knobs: what it is tuned to (None: as the real clusters). keeps_events: whether nodes keep event logs,
@@ -59,7 +58,7 @@ class SimCluster:
     node_counts = (1, 3, 5)
     capabilities = frozenset(
         {"cut", "cut-messages", "pause", "kill", "delay", "lose", "duplicate", "reorder", "corrupt", "rate"}
-        | {"hold", "trigger", "disk"}
+        | {"hold", "trigger", "disk", "clock", "elections"}
     )
     services: tuple[str, ...] = ()
     homes: Mapping[str, str] = {}
@@ -78,6 +77,7 @@ class SimCluster:
         workers: bool = True,
         **_: Any,
     ) -> None:
+        super().__init__()
         knobs = knobs or Knobs()
         self.loop = (clock or VirtualClock()).loop
         self.seed = seed
@@ -91,11 +91,11 @@ class SimCluster:
         self.trace_hash = 0xCBF29CE484222325
         self.steps: list[tuple[int, int, int, int]] | None = [] if keeps_events else None
         self.network = Network(self.loop, seed, knobs, cross_cloud_ms)
-        self._nodes = {
+        self._nodes: dict[str, SimNode] = {}
+        self.watching = watch(self.nodes, self._term_at, self._terms) if watch is not None else None
+        self._nodes |= {
             name: SimNode(self, name, number, seed, knobs) for number, name in enumerate(self.nodes)
         }
-        self.watching = watch(self.nodes, self._term_at, self._terms) if watch is not None else None
-        self.triggers: list[Trigger] = []
         self._draws = Draws(seed, "cluster")
         self._agents: dict[str, asyncio.Task[None]] = {}
         self._paused_workers: dict[str, bool] = {}
@@ -158,10 +158,6 @@ class SimCluster:
     def peer(self, name: str) -> SimNode:
         return self._nodes[name]
 
-    def sends(self, node: SimNode, to: str, kind: str, message: Message) -> None:
-        for trigger in self.triggers:
-            trigger.sends(node, to, kind, message)
-
     def asks(self) -> None:
         """A client asked for something to be done."""
         if self.watching is not None:
@@ -193,13 +189,18 @@ class SimCluster:
         self._calm_ns = now_ns
         self._healthy = self._largest_healthy()
 
+    def _harmed(self) -> None:
+        """Who can be asked to go on from now on."""
+        self._healthy = self._largest_healthy()
+
     def _progress_bound_ns(self) -> int:
         low, high = self.knobs.election_ms
         return PROGRESS_NS if high - low >= WIDE_MS else 10 * PROGRESS_NS
 
     def _largest_healthy(self) -> int:
         """How many nodes there are, at most, that run and all hear each other well."""
-        up = [name for name, node in self._nodes.items() if node.listens and not node.paused]
+        nodes = self._nodes.items()
+        up = [name for name, n in nodes if n.listens and not n.paused and n.disk.slow <= 1]
         for size in range(len(up), 0, -1):
             for group in combinations(up, size):
                 if all(self.network.is_good(a, b, NOISE) for a in group for b in group if a != b):
@@ -217,8 +218,11 @@ class SimCluster:
         try:
             node.start()
         except WalError as error:
+            if name in self._flipped:
+                return  # as it must
             self.exits.append({"node": name, "time_ns": self.loop.now_ns, "code": 3, "why": str(error)})
             return
+        self._starts_on_a_flipped_log(name)
         self.starts[name] = self.starts.get(name, 0) + 1
         self._down.discard(name)
         self._changed()
@@ -278,7 +282,7 @@ class SimCluster:
     async def cut(self, links: Sequence[Pair], kind: str) -> Facts:
         self._changed()
         self.network.cut(links, kind)
-        self._healthy = self._largest_healthy()
+        self._harmed()
         return await self._until_seen(links, lambda: self.network.bytes(links), "held_bytes")
 
     async def mend(self, links: Sequence[Pair]) -> Facts:
@@ -287,24 +291,10 @@ class SimCluster:
         self._changed()
         return facts
 
-    async def hold(self, links: Sequence[Pair], kinds: Sequence[str]) -> Facts:
-        """Messages of these types (node.KINDS) arrive no more, all others do. Facts as of cut."""
-        self._changed()
-        self.network.hold(links, kinds)
-        self._healthy = self._largest_healthy()
-        return await self._until_seen(links, lambda: self.network.bytes(links), "held_bytes")
-
-    async def release(self, links: Sequence[Pair], kinds: Sequence[str]) -> Facts:
-        """They arrive after all."""
-        facts = self.network.bytes(links)
-        self.network.release(links, kinds)
-        self._changed()
-        return facts
-
     async def shape(self, links: Sequence[Pair], how: Mapping[str, float]) -> Facts:
         self._changed()
         self.network.shape(links, how)
-        self._healthy = self._largest_healthy()
+        self._harmed()
         return self.network.packets(links)
 
     async def unshape(self, links: Sequence[Pair], which: Sequence[str]) -> Facts:
@@ -317,7 +307,7 @@ class SimCluster:
         before = self._round_trips(links)
         self._changed()
         self.network.delay(links, extra_ms, jitter_ms)
-        self._healthy = self._largest_healthy()
+        self._harmed()
         return _trips(before, self._round_trips(links))
 
     async def undelay(self, links: Sequence[Pair]) -> Facts:
@@ -347,7 +337,7 @@ class SimCluster:
                 self._nodes[name].pause()
             else:
                 self._stop_worker(name)
-        self._healthy = self._largest_healthy()
+        self._harmed()
         return {name: {"pid": self._pid(name), "state": self._state(name)} for name in nodes}
 
     async def resume(self, nodes: Sequence[str]) -> Facts:
@@ -362,13 +352,13 @@ class SimCluster:
     async def kill(self, nodes: Sequence[str], *, lose_unsynced: bool) -> Facts:
         self._changed()
         facts = {name: self._end(name, {}, lose_unsynced=lose_unsynced) for name in nodes}
-        self._healthy = self._largest_healthy()
+        self._harmed()
         return facts
 
     async def stop_nodes(self, nodes: Sequence[str]) -> Facts:
         self._changed()
         facts = {name: self._end(name, {"exit_code": 0}, lose_unsynced=False) for name in nodes}
-        self._healthy = self._largest_healthy()
+        self._harmed()
         return facts
 
     async def start_nodes(self, nodes: Sequence[str]) -> Facts:
@@ -403,31 +393,6 @@ class SimCluster:
             return "T" if self._nodes[name].paused else "S"
         return "S" if name in self._agents else "T"
 
-    # Disks.
-
-    async def slow_disk(self, node: str, times: float) -> Facts:
-        """Syncs take so many times as long."""
-        self._nodes[node].disk.slow = times
-        return {node: {"slow": times}}
-
-    async def fail_sync(self, node: str) -> Facts:
-        """The next sync fails, whereupon the node ends."""
-        self._asked_to_end.add(node)
-        self._nodes[node].disk.fails = True
-        until_ns = self.loop.now_ns + int(SEEN_WITHIN_S * 1e9)
-        while self._nodes[node].listens and self.loop.now_ns < until_ns:
-            await asyncio.sleep(POLL_S)
-        return {node: {"pid": self._pid(node), "gone": not self._nodes[node].listens}}
-
-    async def flip_bit(self, node: str, pick: float) -> Facts:
-        """Of a node that is down: turns over one bit of a record that was synced."""
-        return {node: {"frame": self._nodes[node].disk.flip(pick)}}
-
-    async def restore_disk(self, node: str, frame: int) -> Facts:
-        """From a copy of its last state."""
-        self._nodes[node].disk.mend(frame)
-        return {node: {"frame": frame}}
-
     # Workers: the real agent, on the virtual loop.
 
     def _start_worker(self, name: str) -> None:
@@ -453,22 +418,6 @@ class SimCluster:
         agent = self._agents.pop(name, None)
         if agent is not None:
             agent.cancel()
-
-
-class Trigger:
-    """Crashes whoever sends a message of one type, at the moment it has left; what a schedule cannot time.
-
-    Armed for one node or for all. fired: (node, time) of each time.
-    """
-
-    def __init__(self, cluster: SimCluster, kind: str, act: Callable[[SimNode, Message], None]) -> None:
-        self._kind = kind
-        self._act = act
-        self._cluster = cluster
-
-    def sends(self, node: SimNode, to: str, kind: str, message: Message) -> None:
-        if kind == self._kind:
-            self._act(node, message)
 
 
 def _trips(before: Mapping[Pair, float], now: Mapping[Pair, float]) -> Facts:

@@ -108,7 +108,7 @@ class Replica:
         self._reads: dict[int, _PendingRead] = {}
         # (read index, read id) of confirmed reads whose index is not applied yet, in order of index.
         self._confirmed_reads: deque[tuple[int, int]] = deque()
-        self._answers: list[Callable[[], None]] = []
+        self._answers: list[tuple[Callable[[Any], None], Outcome | ReadOutcome]] = []
         self._tenure: int | None = None
         self._shown_term, self._shown_role = recovered.state.term, State.FOLLOWER
         self._note_boot(recovered)
@@ -169,8 +169,9 @@ class Replica:
         if outputs.records:
             self.persist(now_ns, outputs.records, outputs.mark)
         self._held_messages += outputs.messages
-        self._confirmed_reads.extend((index, read_id) for read_id, index in outputs.reads)
         self._held_events += outputs.events
+        if outputs.reads:
+            self._confirmed_reads.extend((index, read_id) for read_id, index in outputs.reads)
         noted = self._held_events and self._note_events()
         if self._confirmed_reads:
             self._serve_reads()
@@ -180,9 +181,10 @@ class Replica:
             self._events.flush()
         if self._held_messages:
             self._send()
-        answers, self._answers = self._answers, []
-        for answer in answers:
-            answer()
+        if self._answers:
+            answers, self._answers = self._answers, []
+            for done, outcome in answers:
+                done(outcome)
 
     def persist(self, now_ns: int, records: list[Record], mark: int) -> None:
         """Hands records to the disk. They count as durable once it says so, through on_durable."""
@@ -208,12 +210,11 @@ class Replica:
         """Writes the events that are due, in order, and applies what they declare committed. Returns whether
         there were any."""
         durable = self.node.durable_mark
-        due = [event for event in self._held_events if event.after <= durable]
-        if len(due) == len(self._held_events):
-            self._held_events = []
-        elif due:
-            self._held_events = [event for event in self._held_events if event.after > durable]
-        for event in due:
+        held, self._held_events = self._held_events, []
+        for event in held:
+            if event.after > durable:
+                self._held_events.append(event)
+                continue
             self._events.write(event.kind, **event.fields)
             if event.kind == "commit":
                 self._apply_up_to(event.fields["index"])
@@ -223,7 +224,7 @@ class Replica:
                 self._show_role(
                     State(event.fields["from"]), State(event.fields["role"]), event.fields["term"]
                 )
-        return bool(due)
+        return len(self._held_events) < len(held)
 
     def _show_role(self, before: State, after: State, term: int) -> None:
         self._shown_role = after
@@ -274,13 +275,12 @@ class Replica:
 
     def _send(self) -> None:
         durable = self.node.durable_mark
-        due = [outgoing for outgoing in self._held_messages if outgoing.after <= durable]
-        if len(due) == len(self._held_messages):
-            self._held_messages = []
-        elif due:
-            self._held_messages = [outgoing for outgoing in self._held_messages if outgoing.after > durable]
-        for outgoing in due:
-            self._transport.send(outgoing.to, outgoing.message)
+        held, self._held_messages = self._held_messages, []
+        for outgoing in held:
+            if outgoing.after <= durable:
+                self._transport.send(outgoing.to, outgoing.message)
+            else:
+                self._held_messages.append(outgoing)
 
     def _answer(self, done: Callable[[Any], None], outcome: Outcome | ReadOutcome) -> None:
-        self._answers.append(lambda: done(outcome))
+        self._answers.append((done, outcome))

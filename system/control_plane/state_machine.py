@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +44,13 @@ class StateMachine:
     and the command of a session entry is {"client"}, result {"index"}. `seq` is an integer from 0 on;
     `expected` is null where the register should be unset; a worker's last registration counts.
     Sessions are part of the replicated state (Ongaro's thesis, 6.3), so they survive restarts and elections.
+
+    decode: as json.loads; several nodes in one process may share one that remembers. What it returns is not
+    changed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, decode: Callable[[bytes], Any] = json.loads) -> None:
+        self._decode = decode
         self.lists: dict[str, list[str]] = {}
         self.registers: dict[str, str] = {}
         self.workers: dict[str, dict[str, str]] = {}
@@ -56,7 +61,7 @@ class StateMachine:
         if entry.kind not in (EntryKind.COMMAND, EntryKind.SESSION):
             return Applied(entry.index, "none", {})
         try:
-            command = _decode(entry.command)
+            command = self._read(entry.command)
             if entry.kind is EntryKind.SESSION:
                 return self._open_session(entry.index, command)
             if command.get("op") == "register_worker":
@@ -64,6 +69,15 @@ class StateMachine:
             return self._apply_once(entry.index, command)
         except _MalformedError:
             return Applied(entry.index, "malformed", {})
+
+    def _read(self, command: bytes) -> dict[str, Any]:
+        try:
+            decoded = self._decode(command)
+        except (ValueError, RecursionError):
+            raise _MalformedError from None
+        if not isinstance(decoded, dict):
+            raise _MalformedError
+        return decoded
 
     def _open_session(self, index: int, command: dict[str, Any]) -> Applied:
         client = _text(command, "client")
@@ -106,16 +120,6 @@ class StateMachine:
                 self.registers[key] = value
             return {"index": index, "swapped": swapped}
         raise _MalformedError
-
-
-def _decode(command: bytes) -> dict[str, Any]:
-    try:
-        decoded = json.loads(command)
-    except (ValueError, RecursionError):
-        raise _MalformedError from None
-    if not isinstance(decoded, dict):
-        raise _MalformedError
-    return decoded
 
 
 def _text(command: dict[str, Any], name: str) -> str:

@@ -72,10 +72,10 @@ class Leading(Following):
 
     def replicate(self) -> None:
         """Sends every follower what it has not been sent, as far as the in-flight limit allows."""
-        config = self.config
+        config, last_index = self.config, self.log.last_index
         for peer, progress in self.progress.items():
             while (
-                progress.next_index <= self.log.last_index
+                progress.next_index <= last_index
                 and not progress.probing
                 and len(progress.inflight) < config.max_inflight
             ):
@@ -115,6 +115,8 @@ class Leading(Following):
             self._on_refused(src, progress, message)
 
     def advance_commit(self) -> None:
+        if self.commit_index == self.log.last_index:
+            return
         candidate = self.commit_candidate()
         if candidate > self.commit_index and self.may_commit(candidate):
             self.commit_to(candidate)

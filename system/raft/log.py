@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import blake2b
 from operator import attrgetter
@@ -26,11 +26,15 @@ class LogEntry:
     term: int
     kind: EntryKind
     command: bytes = b""
+    _digest: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def digest(self) -> str:
         """16 hex digits that stand for kind and command (BLAKE2b-64), in event logs and comparisons."""
-        return blake2b(self.kind.value.encode() + b"\0" + self.command, digest_size=8).hexdigest()
+        if not self._digest:  # asked for at least twice: as the entry is appended, and as it is applied
+            text = self.kind.value.encode() + b"\0" + self.command
+            object.__setattr__(self, "_digest", blake2b(text, digest_size=8).hexdigest())
+        return self._digest
 
     @property
     def row(self) -> list[int | str]:
@@ -41,6 +45,8 @@ class LogEntry:
 class Log:
     """Entries base_index+1 … last_index; what lies at or below the base has been compacted away.
 
+    last_index: base_index where there are none
+
     Raises IndexError for an index outside of the log, ValueError for an append that leaves a hole.
     """
 
@@ -49,13 +55,10 @@ class Log:
     ) -> None:
         self.base_index = base_index
         self.base_term = base_term
+        self.last_index = base_index
         self._entries: list[LogEntry] = []
         for entry in entries or []:
             self.append(entry)
-
-    @property
-    def last_index(self) -> int:
-        return self.base_index + len(self._entries)
 
     @property
     def last_term(self) -> int:
@@ -63,11 +66,9 @@ class Log:
 
     def term_at(self, index: int) -> int | None:
         """The term of the entry at `index`; None where this log has no such entry."""
-        if index == self.base_index:
-            return self.base_term
         if self.base_index < index <= self.last_index:
             return self._entries[index - self.base_index - 1].term
-        return None
+        return self.base_term if index == self.base_index else None
 
     def __getitem__(self, index: int) -> LogEntry:
         if not self.base_index < index <= self.last_index:
@@ -111,9 +112,11 @@ class Log:
         if entry.index != self.last_index + 1:
             raise ValueError(f"entry {entry.index} does not follow {self.last_index}")
         self._entries.append(entry)
+        self.last_index = entry.index
 
     def truncate_from(self, index: int) -> None:
         """Removes the entry at `index` and all above it."""
         if index <= self.base_index:
             raise IndexError(f"cannot truncate at {index}: compacted up to {self.base_index}")
         del self._entries[index - self.base_index - 1 :]
+        self.last_index = self.base_index + len(self._entries)

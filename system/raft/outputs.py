@@ -9,7 +9,7 @@ from system.raft.messages import Message
 from system.raft.records import Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outgoing:
     """A message that may leave once every record up to the mark `after` is durable."""
 

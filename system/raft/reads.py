@@ -52,6 +52,8 @@ class Reads(Leading):
         return self.reached_by_quorum(self.round, [p.round for p in self.progress.values()])
 
     def release_reads(self) -> None:
+        if not self._read_rounds:
+            return
         confirmed = self.confirmed_round()
         while self._read_rounds and self._read_rounds[0][0] <= confirmed:
             _, index, ids = self._read_rounds.popleft()

@@ -18,6 +18,8 @@ SLOW_EVERY = 50
 # A log to which nothing happened is read back from its bytes one time in so many: it says what was written.
 READ_EVERY = 4
 SLOW_TIMES = 10
+# A disk that a fault makes slow is given up waiting for after so long, and has written what it had to.
+SLOWEST_NS = 1_500 * MS
 
 
 @dataclass(slots=True)
@@ -40,12 +42,13 @@ class SimDisk:
     Writes queue up while one is on its way, and share the next sync, as behind the real WAL. Bytes are made
     of a log only when it is read back, by the real code that reads real logs.
 
-    slow: by how much syncs take longer. fails: the next sync fails.
+    slow: by how much syncs take longer; slow_syncs: how many did. fails: the next sync fails.
     """
 
     def __init__(self, loop: VirtualLoop, seed: int, cluster: str, node: str, knobs: Knobs) -> None:
         self.node = node
         self.slow = 1.0
+        self.slow_syncs = 0
         self.fails = False
         self.frames: list[Frame] = []
         self.synced = 0
@@ -194,9 +197,14 @@ class SimDisk:
         """Half as long as usual to twice as long, and now and then ten times."""
         drawn = self._draws.bits()
         if self._samples_ns:
-            return int(self._samples_ns[drawn % len(self._samples_ns)] * self.slow)
-        times = SLOW_TIMES if drawn % SLOW_EVERY == 0 else 1.0
-        return int(self._sync_ns * self.slow * times * (0.5 + 1.5 * ((drawn >> 32) / (1 << 32))))
+            takes_ns = self._samples_ns[drawn % len(self._samples_ns)]
+        else:
+            times = SLOW_TIMES if drawn % SLOW_EVERY == 0 else 1.0
+            takes_ns = int(self._sync_ns * times * (0.5 + 1.5 * ((drawn >> 32) / (1 << 32))))
+        if self.slow <= 1:
+            return takes_ns
+        self.slow_syncs += 1
+        return max(takes_ns, min(int(takes_ns * self.slow), SLOWEST_NS))
 
     def _bytes_of(self, frame: Frame, number: int) -> bytes:
         if frame.data is None:

@@ -37,6 +37,7 @@ class Draws:
         self._count = 0
 
     def bits(self) -> int:
+        """64 of them."""
         self._count += 1
         return bits(self._key, self._count)
 
@@ -50,4 +51,5 @@ class Draws:
 
     def between(self, low: int, high: int) -> int:
         """A whole number, both ends included."""
-        return low + self.bits() % (high - low + 1)
+        self._count += 1
+        return low + bits(self._key, self._count) % (high - low + 1)

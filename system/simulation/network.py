@@ -62,7 +62,7 @@ class Link:
     harms: dict[str, list[float]] = field(default_factory=dict)
     harmed: bool = False
     holds: list[str] = field(default_factory=list)
-    held: list[tuple[Deliver, tuple[Any, ...]]] = field(default_factory=list)
+    held: list[tuple[str, Deliver, tuple[Any, ...]]] = field(default_factory=list)
     passed_ns: int = 0
     counts: Counts = field(default_factory=Counts)
 
@@ -94,11 +94,11 @@ class Network:
         """
         link = self._links.get((src, dst)) or self.link(src, dst)
         now_ns = self._loop.now_ns
-        link.number += 1
-        drawn = bits(link.key, link.number)
+        number = link.number = link.number + 1
+        drawn = bits(link.key, number)
         if link.cut or (link.stalls_ns is not None and now_ns >= link.stalls_ns) or kind in link.holds:
             link.counts.held_bytes += size_bytes
-            self._hold(link, deliver, args)
+            self._hold(link, kind, deliver, args)
             return
         counts = link.counts
         counts.packets += 1
@@ -114,9 +114,7 @@ class Network:
         counts.passed_messages += 1
         counts.passed_bytes += size_bytes
         link.passed_ns = now_ns
-        at_ns = now_ns + delay_ns
-        at_ns = max(at_ns, link.free_ns)
-        link.free_ns = at_ns
+        at_ns = link.free_ns = max(now_ns + delay_ns, link.free_ns)
         self._loop.at(at_ns, deliver, *args)
 
     def _harm(
@@ -143,8 +141,8 @@ class Network:
             link.free_ns = max(link.free_ns, now_ns) + int(size_bytes / min(rates) * 1e9)
         return False
 
-    def _hold(self, link: Link, deliver: Deliver, args: tuple[Any, ...]) -> None:
-        link.held.append((deliver, args))
+    def _hold(self, link: Link, kind: str, deliver: Deliver, args: tuple[Any, ...]) -> None:
+        link.held.append((kind, deliver, args))
         if len(link.held) > HELD:
             del link.held[0]
 
@@ -156,7 +154,7 @@ class Network:
         drawn = bits(link.key, link.number)
         if drawn & 1:
             return
-        for number, (deliver, args) in enumerate(held):
+        for number, (_, deliver, args) in enumerate(held):
             late_ns = LATE_NS * (bits(drawn, number) & _MASK16) // SCALE if drawn & 2 else 0
             self._loop.at(self._loop.now_ns + link.base_ns + late_ns + number, deliver, *args)
 
@@ -191,14 +189,15 @@ class Network:
             link.holds.extend(kinds)
             link.counts.held_bytes = 0
 
-    def release(self, links: Sequence[Pair], kinds: Iterable[str]) -> None:
+    def release(self, links: Sequence[Pair], kinds: Sequence[str]) -> None:
         """They arrive after all."""
         for pair in links:
             link = self.link(*pair)
             for kind in kinds:
                 link.holds.remove(kind)
-            held, link.held = link.held, []
-            for number, (deliver, args) in enumerate(held):
+            held = [one for one in link.held if one[0] in kinds]
+            link.held = [one for one in link.held if one[0] not in kinds]
+            for number, (_, deliver, args) in enumerate(held):
                 self._loop.at(self._loop.now_ns + link.base_ns + number, deliver, *args)
 
     def delay(self, links: Sequence[Pair], extra_ms: float, jitter_ms: float) -> None:

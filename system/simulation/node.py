@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -11,6 +13,7 @@ import grpc
 from system.control_plane.registry import Registry
 from system.control_plane.replica import Replica
 from system.control_plane.state_machine import StateMachine
+from system.pb.orchestrator_pb2 import ReadResponse
 from system.raft.messages import (
     AppendEntries,
     AppendEntriesReply,
@@ -25,6 +28,7 @@ from system.simulation.draws import Draws
 from system.simulation.knobs import MS, Knobs
 from system.simulation.loop import VirtualLoop
 from system.simulation.network import Network
+from system.simulation.probes import Probes
 from system.simulation.service import Service, call_error
 
 HEARTBEAT_NS = 150 * MS
@@ -39,6 +43,8 @@ KINDS = {
 }
 _NUMBERS = {kind: number for number, kind in enumerate(KINDS, start=1)}
 NEVER = 1 << 62
+# Every node applies the same commands: each is decoded once.
+_decode = lru_cache(maxsize=4096)(json.loads)
 # How long a boot takes, at least and at most.
 BOOT_NS = (20 * MS, 120 * MS)
 
@@ -52,6 +58,10 @@ class Watching(Protocol):
     def sends_match(self, node: str, time_ns: int, term: int, index: int, entry_term: int | None) -> None: ...
     def died(self, node: str, time_ns: int, why: str) -> None: ...
     def asked(self, time_ns: int) -> None: ...
+    @property
+    def committed(self) -> int: ...
+    def is_deposed(self, node: str) -> bool: ...
+    def has_read(self, node: str, time_ns: int, applied_index: int, committed: int) -> None: ...
     def calm(self, since_ns: int, now_ns: int, healthy: int, bound_ns: int) -> None: ...
     def object(self, kind: str, message: str, time_ns: int, node: str = "") -> None: ...
 
@@ -71,6 +81,7 @@ class World(Protocol):
     def peer(self, name: str) -> SimNode: ...
     def sends(self, node: SimNode, to: str, kind: str, message: Message) -> None: ...
     def ended(self, node: SimNode, why: str) -> None: ...
+    def leads(self, node: str, term: int) -> None: ...
 
 
 class SimNode:
@@ -88,7 +99,10 @@ class SimNode:
         self.events: list[list[dict[str, Any]]] = []
         self._seed = seed
         self._knobs = knobs
-        self._rate = 1.0 + (knobs.drift[number] if number < len(knobs.drift) else 0.0)
+        self.usual_rate = 1.0 + (knobs.drift[number] if number < len(knobs.drift) else 0.0)
+        self._rate = self.usual_rate
+        # The clock's last change of rate, by the loop's time and by its own.
+        self._rated_ns = self._rated_local_ns = 0
         self._lags_ns = [int(ms * MS) for ms in knobs.lag_samples_ms]
         self._draws = Draws(seed, "node", name)
         self._peers = {node: node for node in world.nodes}
@@ -97,8 +111,9 @@ class SimNode:
         self._unanswered: dict[int, Callable[[Any], None]] = {}
         self._requests = 0
         self._timer_ns = 0
-        self.heard_ns: dict[str, int] = {}
+        # Since when it has been leading; None: it is not.
         self.led_since_ns: int | None = None
+        self._probes = Probes(self, world.watching, knobs.election_ms[1] * MS) if world.watching else None
 
     @property
     def listens(self) -> bool:
@@ -106,7 +121,15 @@ class SimNode:
 
     def local_ns(self) -> int:
         """The node's own monotonic clock."""
-        return int(self.loop.now_ns * self._rate)
+        return self._rated_local_ns + int((self.loop.now_ns - self._rated_ns) * self._rate)
+
+    def skew(self, share: float) -> None:
+        """From now on the clock goes faster than usual by this share, or slower."""
+        self._rated_local_ns, self._rated_ns = self.local_ns(), self.loop.now_ns
+        self._rate = self.usual_rate * (1.0 + share)
+        if self.replica is not None:
+            self._timer_ns = NEVER
+            self._arm()
 
     # Up and down.
 
@@ -136,7 +159,7 @@ class SimNode:
             self.disk,
             self,
             self,
-            machine=StateMachine(),
+            machine=StateMachine(_decode),
             draw_election_timeout_ns=lambda: timeouts.between(low_ns, high_ns),
             now_ns=self.local_ns(),
         )
@@ -145,15 +168,15 @@ class SimNode:
         self.registry = Registry(gate, OFFLINE_AFTER_S, lambda: self.local_ns() / 1e9)
         self._service = Service(self.name, self.boot, self.replica, self.registry, self._peers)
         self._timer_ns = NEVER
-        self._do(lambda now_ns: None)
+        self.do(_nothing)
 
     def crash(self, *, lose_unsynced: bool) -> int:
         """kill -9, or the machine's end. Returns how many bytes are lost."""
         self.world.trace(self.number, 9, self.boot)
         self.replica = self._service = None
         self.paused = False
-        self.led_since_ns = None
         self._inbox.clear()
+        self.led_since_ns = None
         gone, self._unanswered = self._unanswered, {}
         for reply in gone.values():
             reply(call_error(grpc.StatusCode.UNAVAILABLE, "the connection was reset"))
@@ -167,9 +190,8 @@ class SimNode:
         if not self.paused:
             return
         self.paused = False
-        self.heard_ns.clear()
-        if self.led_since_ns is not None:
-            self.led_since_ns = self.loop.now_ns
+        if self._probes is not None:
+            self._probes.resumed()
         waiting, self._inbox = self._inbox, []
         for place in range(len(waiting) - 1, 0, -1):
             other = self._draws.below(place + 1)
@@ -182,15 +204,16 @@ class SimNode:
     # What comes in.
 
     def receive(self, src: str, message: Message) -> None:
-        if self.replica is None:
+        replica = self.replica
+        if replica is None:
             return
         if self.paused:
             self._inbox.append((self.receive, (src, message)))
             return
         self.world.trace(self.number, _NUMBERS[type(message)], message.term)
-        self.heard_ns[src] = self.loop.now_ns
-        replica = self.replica
-        self._do(lambda now_ns: replica.on_message(now_ns, src, message))
+        if self._probes is not None:
+            self._probes.heard(src, message)
+        self.do(replica.on_message, src, message)
 
     def serve(self, method: str, request: Any, reply: Callable[[Any], None]) -> None:
         if self._service is None:
@@ -204,13 +227,17 @@ class SimNode:
         self._requests += 1
         number, service = self._requests, self._service
         self._unanswered[number] = reply
+        watching = self.world.watching
+        committed = watching.committed if watching is not None else 0
 
         def answer(response: Any) -> None:
             waiting = self._unanswered.pop(number, None)
             if waiting is not None:
+                if watching is not None and isinstance(response, ReadResponse):
+                    watching.has_read(self.name, self.loop.now_ns, response.applied_index, committed)
                 waiting(response)
 
-        self._do(lambda now_ns: service.serve(now_ns, method, request, answer))
+        self.do(service.serve, method, request, answer)
 
     def _on_synced(self, mark: int) -> None:
         if self.paused:
@@ -219,7 +246,7 @@ class SimNode:
         replica = self.replica
         if replica is not None:
             self.world.trace(self.number, 6, mark)
-            self._do(lambda now_ns: replica.on_durable(now_ns, mark))
+            self.do(replica.on_durable, mark)
 
     def _on_records(self, records: Sequence[Record]) -> None:
         if self.world.watching is not None:
@@ -239,15 +266,17 @@ class SimNode:
             self._arm()
             return
         self.world.trace(self.number, 7, self.boot)
-        self._do(replica.on_time)
+        self.do(replica.on_time)
+        if self._probes is not None:
+            self._probes.timer_fired()
 
-    def _do(self, hand_over: Callable[[int], Any]) -> None:
+    def do(self, hand_over: Callable[..., Any], *what: Any) -> None:
         """One input, and all that follows from it at once."""
         replica = self.replica
         assert replica is not None
         now_ns = self.local_ns()
         try:
-            hand_over(now_ns)
+            hand_over(now_ns, *what)
             replica.flush(now_ns)
         except Exception as error:
             self._die(error)
@@ -267,7 +296,8 @@ class SimNode:
         """One lazy timer: it is set anew only for what is due earlier; what is due later finds it firing for
         nothing."""
         assert self.replica is not None
-        due_ns = int(self.replica.next_deadline_ns / self._rate) + 1
+        away_ns = (self.replica.node.next_deadline_ns - self._rated_local_ns) / self._rate
+        due_ns = self._rated_ns + int(away_ns) + 1
         if due_ns < self._timer_ns:
             self._timer_ns = due_ns
             late_ns = self._lags_ns[self._draws.below(len(self._lags_ns))] if self._lags_ns else 0
@@ -280,31 +310,31 @@ class SimNode:
         if self.replica is None:
             return  # it crashed in the middle of what it had to say
         kind = KINDS[type(message)]
-        if world.watching is not None:
-            self._watch_promise(to, message)
         size_bytes = MESSAGE_BYTES
         if isinstance(message, AppendEntries):
             size_bytes += ENTRY_BYTES * len(message.entries)
+        elif self._probes is not None:
+            self._watch_promise(self._probes, to, message)
         world.network.send(self.name, to, size_bytes, kind, world.peer(to).receive, self.name, message)
         world.sends(self, to, kind, message)
 
-    def _watch_promise(self, to: str, message: Message) -> None:
-        assert self.world.watching is not None and self.replica is not None
+    def _watch_promise(self, probes: Probes, to: str, message: Message) -> None:
         if isinstance(message, AppendEntriesReply):
             if message.success:
-                term = self.replica.node.log.term_at(message.match_index)
-                self.world.watching.sends_match(
-                    self.name, self.loop.now_ns, message.term, message.match_index, term
-                )
+                probes.acknowledges(message.term, message.match_index)
         elif isinstance(message, RequestVoteReply) and message.vote_granted and not message.pre_vote:
-            self.world.watching.sends_vote(self.name, self.loop.now_ns, message.term, to)
+            probes.votes(message.term, to)
 
     def write(self, event: str, **fields: Any) -> None:
         now_ns = self.loop.now_ns
-        if event == "role":
-            self.led_since_ns = now_ns if fields["role"] == "leader" else None
         if self.world.watching is not None:
             self.world.watching.note(self.name, now_ns, event, fields)
+        if event == "role":
+            self.led_since_ns = now_ns if fields["role"] == "leader" else None
+            if self._probes is not None:
+                self._probes.changed_role(fields["role"])
+            if fields["role"] == "leader":
+                self.world.leads(self.name, fields["term"])
         if self.world.keeps_events:
             if event == "boot":
                 fields = {
@@ -332,6 +362,10 @@ class SimNode:
             "applied_index": status.applied_index,
             "last_log_index": status.last_log_index,
         }
+
+
+def _nothing(now_ns: int) -> None:
+    """What a node is handed that has only just started."""
 
 
 def ledger_term(node: SimNode, index: int) -> int | None:

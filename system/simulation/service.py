@@ -20,6 +20,7 @@ from system.raft.roles import State
 from system.rpc import NOT_LEADER_KEY
 
 Reply = Callable[[Any], None]
+_NO_METADATA = grpc.aio.Metadata()
 OPS = {"Append": "append", "Put": "put", "CompareAndSet": "cas"}
 
 
@@ -34,6 +35,8 @@ class Service:
         self._registry = registry
         self._peers = peers
         self._offline_after_s = registry.offline_after_s
+        # {who leads: the refusal's words and trailing metadata}, as most of what asks a follower is refused.
+        self._redirects: dict[str | None, tuple[str, grpc.aio.Metadata]] = {}
 
     def serve(self, now_ns: int, method: str, request: Any, reply: Reply) -> None:
         """Takes a request up; what it leads to needs a flush of the replica."""
@@ -109,12 +112,14 @@ class Service:
         reply(worker_pb2.HeartbeatResponse(known=known))
 
     def _redirect(self, leader_id: str | None) -> grpc.aio.AioRpcError:
-        details, hint = not_leader_hint(leader_id, self._peers)
-        return call_error(grpc.StatusCode.FAILED_PRECONDITION, details, ((NOT_LEADER_KEY, hint),))
+        if leader_id not in self._redirects:
+            details, hint = not_leader_hint(leader_id, self._peers)
+            self._redirects[leader_id] = details, grpc.aio.Metadata((NOT_LEADER_KEY, hint))
+        return call_error(grpc.StatusCode.FAILED_PRECONDITION, *self._redirects[leader_id])
 
 
 def call_error(
-    code: grpc.StatusCode, details: str, trailing: tuple[tuple[str, bytes], ...] = ()
+    code: grpc.StatusCode, details: str, trailing: grpc.aio.Metadata = _NO_METADATA
 ) -> grpc.aio.AioRpcError:
     """As gRPC raises it in whoever called."""
-    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(*trailing), details)
+    return grpc.aio.AioRpcError(code, _NO_METADATA, trailing, details)

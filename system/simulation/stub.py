@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import grpc
@@ -32,12 +33,9 @@ class SimStub:
         return self._network.round_trip_ms(self._site, self._node.name) / 1e3
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
-        def call(request: Any, *, timeout: float) -> Awaitable[Any]:
-            return self.call(method, request, timeout)
+        return partial(self._call, method)
 
-        return call
-
-    def call(self, method: str, request: Any, timeout_s: float) -> asyncio.Future[Any]:
+    def _call(self, method: str, request: Any, *, timeout: float) -> asyncio.Future[Any]:
         """Fails with AioRpcError: DEADLINE_EXCEEDED, UNAVAILABLE, or what the node says."""
         loop, network, site, node = self._loop, self._network, self._site, self._node
         answer: asyncio.Future[Any] = loop.create_future()
@@ -57,7 +55,7 @@ class SimStub:
             if not answer.done():
                 answer.set_exception(call_error(grpc.StatusCode.DEADLINE_EXCEEDED, "no answer in time"))
 
-        loop.at(loop.now_ns + int(timeout_s * 1e9), expire)
+        loop.at(loop.now_ns + int(timeout * 1e9), expire)
         network.send(site, node.name, REQUEST_BYTES, "request", node.serve, method, request, reply)
         return answer
 

@@ -1,0 +1,102 @@
+"""What is asked of a node: whether it should still lead, what it would answer a reader, whom it votes for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from system.control_plane.replica import ReadDone, ReadOutcome
+from system.control_plane.state_machine import StateMachine
+from system.raft.messages import Message, RequestVote
+from system.simulation.knobs import MS
+
+if TYPE_CHECKING:
+    from system.simulation.node import SimNode, Watching
+
+# On top of the two checks of the quorum within which a leader that is alone must notice.
+ALONE_SLACK_NS = 250 * MS
+
+
+class Probes:
+    """Of one node. Reads of its own, without a client: when it has just been elected, and whenever it still
+    leads although another was elected since. Nobody else's run is changed by what they find."""
+
+    def __init__(self, node: SimNode, watching: Watching, election_max_ns: int) -> None:
+        self._node = node
+        self._watching = watching
+        self._alone_ns = int(2.1 * election_max_ns) + ALONE_SLACK_NS
+        self._heard_ns: dict[str, int] = {}
+        self._resumed_ns = 0
+        self._complained = False
+        # {(candidate, term): whether its log was ever good enough when it asked}
+        self._fit: dict[tuple[str, int], bool] = {}
+
+    def heard(self, src: str, message: Message) -> None:
+        """Before the node takes it in."""
+        self._heard_ns[src] = self._node.loop.now_ns
+        if isinstance(message, RequestVote) and not message.pre_vote and self._node.replica is not None:
+            log, asked = self._node.replica.node.log, (src, message.term)
+            fit = (message.last_log_term, message.last_log_index) >= (log.last_term, log.last_index)
+            self._fit[asked] = self._fit.get(asked, False) or fit
+
+    def acknowledges(self, term: int, index: int) -> None:
+        """An acknowledgement of entries up to this index leaves the node."""
+        node = self._node
+        assert node.replica is not None
+        entry_term = node.replica.node.log.term_at(index)
+        self._watching.sends_match(node.name, node.loop.now_ns, term, index, entry_term)
+
+    def votes(self, term: int, candidate: str) -> None:
+        """The node's vote leaves it."""
+        now_ns, name = self._node.loop.now_ns, self._node.name
+        self._watching.sends_vote(name, now_ns, term, candidate)
+        if not self._fit.get((candidate, term), False):
+            message = f"it votes for {candidate} in term {term}, whose log was behind its own (Raft, 5.4.1)"
+            self._watching.object("vote-for-less", message, now_ns, name)
+
+    def resumed(self) -> None:
+        """It stood still, and could not notice anything."""
+        self._heard_ns.clear()
+        self._resumed_ns = self._node.loop.now_ns
+
+    def changed_role(self, role: str) -> None:
+        self._complained = False
+        if role == "leader":
+            self._node.loop.at(self._node.loop.now_ns, self._read, self._node.boot)
+
+    def timer_fired(self) -> None:
+        if self._node.led_since_ns is None:
+            return
+        self._check_alone(max(self._node.led_since_ns, self._resumed_ns))
+        if self._watching.is_deposed(self._node.name):
+            self._read(self._node.boot)
+
+    def _check_alone(self, since_ns: int) -> None:
+        node, now_ns = self._node, self._node.loop.now_ns
+        others = sorted(
+            (self._heard_ns.get(peer, 0) for peer in node.world.nodes if peer != node.name), reverse=True
+        )
+        quorum = len(node.world.nodes) // 2 + 1
+        if quorum < 2 or self._complained:
+            return
+        alone_ns = now_ns - max(since_ns, others[quorum - 2])
+        if alone_ns > self._alone_ns:
+            self._complained = True
+            message = f"it still leads, though no majority has been heard for {alone_ns / 1e9:.2f} s"
+            self._watching.object("leads-alone", message, now_ns, node.name)
+
+    def _read(self, boot: int) -> None:
+        node = self._node
+        replica = node.replica
+        if replica is None or node.paused or node.boot != boot:
+            return
+        committed = self._watching.committed
+
+        def done(outcome: ReadOutcome) -> None:
+            if isinstance(outcome, ReadDone):
+                self._watching.has_read(node.name, node.loop.now_ns, outcome.applied_index, committed)
+
+        node.do(replica.read, _nothing, done)
+
+
+def _nothing(machine: StateMachine, applied_index: int) -> None:
+    """Only the index matters."""
