@@ -86,7 +86,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", action="store_true", help="say why, and show the operations concerned")
     parser.add_argument(
         "--budget",
-        type=_duration_s,
+        type=duration_s,
         default=30.0,
         metavar="TIME",
         help="a file, such as 30s (default), 500ms, 2m",
@@ -251,7 +251,7 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
-def _duration_s(text: str) -> float:
+def duration_s(text: str) -> float:
     found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|)", text)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r}; expected a time such as 30s, 500ms or 2m")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from checkers.verdict import Validity
 from harness.plan import Plan
 from harness.run import RUNS, Result, carry_out
+from reports.text import table_of
 from system.mutants import MUTANTS, Mutant
 
 
@@ -72,7 +73,4 @@ def _table(tallies: Sequence[Tally], seeds: int) -> str:
                 ", ".join(f"{name} ({n})" for name, n in sorted(tally.caught_by.items())) or "nobody",
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return table_of(rows)

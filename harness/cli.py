@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from checkers import cli as files
 from checkers.verdict import worst
+from harness import replay_cli, sweep_cli
 from harness.judge import judge
 from harness.plan import PlanError
 from reports.record import RecordError, load
 from reports.text import verdict_lines
-from system.mutants import MUTANTS
 
 EXIT_BAD_INPUT = files.EXIT_BAD_INPUT
 
@@ -49,15 +49,37 @@ def _parser() -> argparse.ArgumentParser:
     files.add_arguments(judging)
     judging.set_defaults(act=_judge)
 
-    mutants = verbs.add_parser("mutants", help="planted bugs, and how soon they are found")
-    mutants.add_argument("--list", action="store_true", help="name them, and stop")
-    mutants.add_argument("--campaigns", type=int, default=10, help="campaigns a mutant (default 10)")
-    mutants.add_argument("--seeds", type=int, default=10, help="seeds a campaign at most (default 10)")
-    mutants.add_argument("--seed", type=int, default=1, help="the first campaign's first seed (default 1)")
-    mutants.add_argument(
-        "--mutant", action="append", choices=list(MUTANTS), help="only this one (repeatable)"
+    sweeping = verbs.add_parser(
+        "sweep",
+        help="many seeds in the simulator",
+        description="Runs seed after seed in the simulator, and stops at the first that breaks a promise.",
     )
-    mutants.set_defaults(act=_mutants)
+    sweep_cli.add_sweep_arguments(sweeping)
+    sweeping.set_defaults(act=sweep_cli.run_sweep)
+
+    shrinking = verbs.add_parser(
+        "shrink",
+        help="the smallest schedule that still fails",
+        description="Leaves out of a failing simulated run what it fails without.",
+    )
+    replay_cli.add_shrink_arguments(shrinking)
+    shrinking.set_defaults(act=replay_cli.run_shrink)
+
+    replaying = verbs.add_parser(
+        "replay",
+        help="a simulated run once more, step by step the same",
+        description="Carries a simulated run out again, and compares the traces.",
+    )
+    replay_cli.add_replay_arguments(replaying)
+    replaying.set_defaults(act=replay_cli.run_replay)
+
+    mutants = verbs.add_parser(
+        "mutants",
+        help="planted bugs, and how soon they are found",
+        description="Searches for each planted bug from several seeds; by every check, and by clients alone.",
+    )
+    sweep_cli.add_mutant_arguments(mutants)
+    mutants.set_defaults(act=sweep_cli.run_mutants)
     return parser
 
 
@@ -76,21 +98,6 @@ def _judge(options: argparse.Namespace) -> int:
         print(f"{path}\n{verdict_lines(verdicts)}" if len(options.files) > 1 else verdict_lines(verdicts))
         codes.append(files.EXIT_CODES[worst(verdicts)])
     return files.worst_code(codes)
-
-
-def _mutants(options: argparse.Namespace) -> int:
-    from harness.campaign import campaigns  # brings in the whole harness, which judging does not need
-
-    if options.list:
-        width = max(map(len, MUTANTS))
-        for mutant in MUTANTS.values():
-            print(f"{mutant.name:<{width}}  {mutant.summary}")
-        return 0
-    if options.campaigns < 1 or options.seeds < 1:
-        raise PlanError("--campaigns and --seeds: expected a whole number of at least 1")
-    return (
-        0 if campaigns(options.mutant or list(MUTANTS), options.campaigns, options.seeds, options.seed) else 1
-    )
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Result:
     crash: str | None = None
 
 
-def replay(plan: Plan, runs: Path, schedule: Sequence[Step], tuning: simulation.Tuning) -> Result:
+def again(plan: Plan, runs: Path, schedule: Sequence[Step], tuning: simulation.Tuning) -> Result:
     """Runs a plan in the simulator, under this schedule, tuned like this."""
     return _once(plan, runs, lambda progress: None, schedule, tuning)
 

@@ -63,7 +63,7 @@ def facts(cluster: SimCluster, tuned: Tuning) -> dict[str, Any]:
     """What a simulated run adds to its facts."""
     seen: dict[str, Any] = {
         "trace_hash": f"{cluster.trace_hash:016x}",
-        "knobs": tuned.knobs.to_json(),
+        "tuning": {"knobs": tuned.knobs.to_json(), "workers": tuned.workers},
         "simulated_s": round(cluster.now_ns() / 1e9, 3),
     }
     watching = cluster.watching

@@ -1,6 +1,6 @@
 """Each new leader is cut off soon after it wins, and then the next: terms that begin, and hardly more.
 
-This is what it takes to see an entry of an earlier term committed and lost again (figure 8 of the Raft paper).
+This is what it takes to see an entry of an earlier term committed and lost again (figure 8 of Raft's paper).
 """
 
 from __future__ import annotations

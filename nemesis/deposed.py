@@ -1,8 +1,9 @@
-"""A leader deposed while clients write to it: isolated until another leads, then one of the two crashes as the
-network comes back, and old and new meet."""
+"""A leader deposed while clients write to it: isolated until another leads; then one of the two crashes as
+the network comes back, and old and new meet."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
@@ -74,7 +75,7 @@ class Deposed:
         await cluster.cut(links, "packets")
         won = await cluster.elected(before[1] if before else 0, ELECTED_WITHIN_S)
         if won is not None:
-            await _sleep_ms(step.options["while_ms"])
+            await asyncio.sleep(step.options["while_ms"] / 1e3)
         new = won[0] if won is not None else old
         whom = (old if step.target == "old" else new,)
         force.injected[step.number] = replace(cut, crashed=whom)

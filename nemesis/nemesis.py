@@ -155,8 +155,9 @@ class CanTrigger(Cluster, Protocol):
         a majority at once."""
 
     async def disarm(self, number: int) -> Facts:
-        """Returns when whom it killed has had its time to start. Facts: {"fired": [{"node": str, "at_ns": int,
-        "was_pid": int, "pid": int, "lost_bytes": int}]}; pid: now."""
+        """Returns when it has killed somebody, or after 2 s, and whom it killed has had its time to start.
+        Facts: {"fired": [{"node": str, "at_ns": int, "was_pid": int, "pid": int, "lost_bytes": int}]}; pid:
+        now."""
 
 
 class CanHarmDisks(CanKill, Protocol):

@@ -40,7 +40,7 @@ def draw(
         on = nodes if nemesis.on == "nodes" else workers
         setting = Setting(on, time_limit_s, CAPABILITIES if capabilities is None else capabilities)
         steps += nemesis.plan(Random(f"{seed}/nemesis/{name}"), setting, len(steps) // 2)
-    return _sorted(steps)
+    return in_order(steps)
 
 
 def check_fit(
@@ -104,10 +104,11 @@ def from_json(data: Any, *, capabilities: Collection[str] | None = None) -> Sche
                 f"schedule step {step.number}: {step.nemesis} {step.target} needs a cluster that"
                 f" {offers(missing)}; this one does not"
             )
-    return _sorted(steps)
+    return in_order(steps)
 
 
-def _sorted(steps: Sequence[Step]) -> Schedule:
+def in_order(steps: Sequence[Step]) -> Schedule:
+    """By time; what is healed at a moment is healed before anything is injected then."""
     return tuple(sorted(steps, key=lambda step: (step.at_s, step.action == "inject", step.number)))
 
 

@@ -20,14 +20,15 @@ from nemesis.nemesis import CanCut, CanTrigger, Choices, Evidence, Facts, Link, 
 from nemesis.targets import choose_nodes, links_among, links_of
 
 WEIGHTS = {"vote-reply": 5, "vote": 2, "append-reply": 2, "append": 2}
-LENGTHS: tuple[Length, ...] = ((3, 1.0, 1.8), (1, 1.8, 2.6))
-SHORTEST_S = 1.0
+LENGTHS: tuple[Length, ...] = ((3, 1.8, 2.4), (1, 2.4, 3.0))
+SHORTEST_S = 1.8
 GAP_S = (0.3, 1.0)
 DOWN_MS = (1, 300)
 MOST = 3
-# How long links are cut: long enough that followers miss the leader.
-STIR_MS = (500, 1000)
-STIRS = ("nobody", "leader", "all")
+# Whose links are cut to have an election, and how long: followers miss the leader in 0.3 to 0.6 s; it resigns in
+# 0.6 to 1.2 s, before which there is none once all hear each other again.
+STIR_MS = {"leader": (800, 1200), "all": (1250, 1600)}
+STIRS = ("nobody", *STIR_MS)
 
 
 class CanStir(CanTrigger, CanCut, Protocol):
@@ -95,14 +96,14 @@ class Trigger:
 
 
 def _options(rng: Random, kind: str) -> dict[str, Any]:
-    voted = kind.startswith("vote")
+    stir = rng.choice(tuple(STIR_MS)) if kind.startswith("vote") else "nobody"
     return {
         "pick": draw_pick(rng),
         "most": rng.randint(1, MOST),
         "down_ms": rng.randint(*DOWN_MS),
         "lose_unsynced": rng.random() < LOSE_UNSYNCED,
-        "stir": rng.choice(("leader", "all")) if voted else "nobody",
-        "stir_ms": rng.randint(*STIR_MS),
+        "stir": stir,
+        "stir_ms": rng.randint(*STIR_MS.get(stir, (1, 1))),
     }
 
 

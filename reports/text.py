@@ -86,6 +86,11 @@ def _anomaly_lines(it: Told, of: int) -> list[str]:
     return [*lines, f"  and {len(it.alike):,} more of this kind"] if it.alike else lines
 
 
+def table_of(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of as many cells each, the headings first, in columns."""
+    return "\n".join(_aligned(rows, right=()))
+
+
 def run_table(rows: Sequence[Mapping[str, Any]], *, colour: bool = False) -> str:
     """The table of several runs. Each row: run, verdict (a validity's value), ok, fail, info, leader_changes,
     duration_s, report (a path)."""

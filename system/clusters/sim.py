@@ -283,7 +283,8 @@ class SimCluster(Harms):
         self._changed()
         self.network.cut(links, kind)
         self._harmed()
-        return await self._until_seen(links, lambda: self.network.bytes(links), "held_bytes")
+        await self._until_held(links)
+        return self.network.bytes(links)
 
     async def mend(self, links: Sequence[Pair]) -> Facts:
         facts = self.network.bytes(links)
@@ -316,13 +317,10 @@ class SimCluster(Harms):
         self._changed()
         return _trips(before, self._round_trips(links))
 
-    async def _until_seen(self, links: Sequence[Pair], look: Callable[[], Facts], what: str) -> Facts:
-        """Returns when the fault was seen to take effect on each link, or after 2 s."""
+    async def _until_held(self, links: Sequence[Pair]) -> None:
+        """Returns when the cut was seen to take effect on each link, or after 2 s."""
         until_ns = self.loop.now_ns + int(SEEN_WITHIN_S * 1e9)
-        while True:
-            facts = look()
-            if self.loop.now_ns >= until_ns or all(facts[f"{a}->{b}"][what] for a, b in links):
-                return facts
+        while self.loop.now_ns < until_ns and not all(self.network.held_bytes(a, b) for a, b in links):
             await asyncio.sleep(POLL_S)
 
     def _round_trips(self, links: Sequence[Pair]) -> dict[Pair, float]:

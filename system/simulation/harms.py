@@ -1,10 +1,10 @@
-"""What only a simulated cluster can be made to suffer: crashes at a message, broken disks, wrong clocks; and the
-moment at which somebody leads, which no one outside could ever know."""
+"""What only a simulated cluster can be made to suffer: crashes at a message, broken disks, wrong clocks; and
+the moment at which somebody leads, which no one outside could ever know."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from system.simulation.network import Network, Pair
 from system.simulation.node import SimNode, Watching
 
 Facts = dict[str, Any]
-FAILS_WITHIN_S = 2.0
+SEEN_WITHIN_S = 2.0
 POLL_S = 0.025
 
 
@@ -60,6 +60,12 @@ class Harms:
 
     def _pid(self, name: str) -> int:
         raise NotImplementedError
+
+    async def _within(self, most_s: float, is_so: Callable[[], bool]) -> None:
+        """Returns when it is so, or the time is up."""
+        until_ns = self.loop.now_ns + int(most_s * 1e9)
+        while not is_so() and self.loop.now_ns < until_ns:
+            await asyncio.sleep(POLL_S)
 
     # Elections.
 
@@ -115,9 +121,11 @@ class Harms:
         return {"fired": []}
 
     async def disarm(self, number: int) -> Facts:
-        """Returns when whom it killed has had its time to start. Facts: {"fired": [{"node", "at_ns",
-        "was_pid", "pid", "lost_bytes"}]}; pid: now."""
-        trigger = self._triggers.pop(number)
+        """Returns when it has killed somebody, or after 2 s, and whom it killed has had its time to start.
+        Facts: {"fired": [{"node", "at_ns", "was_pid", "pid", "lost_bytes"}]}; pid: now."""
+        trigger = self._triggers[number]
+        await self._within(SEEN_WITHIN_S, lambda: bool(trigger.fired))
+        del self._triggers[number]
         if any(fact["node"] in self._struck for fact in trigger.fired):
             await asyncio.sleep(trigger.down_ms / 1e3 + POLL_S)
         return {"fired": [{**fact, "pid": self._pid(fact["node"])} for fact in trigger.fired]}
@@ -165,9 +173,7 @@ class Harms:
         self._asked_to_end.add(node)
         self._nodes[node].disk.fails = True
         self._harmed()
-        until_ns = self.loop.now_ns + int(FAILS_WITHIN_S * 1e9)
-        while self._nodes[node].listens and self.loop.now_ns < until_ns:
-            await asyncio.sleep(POLL_S)
+        await self._within(SEEN_WITHIN_S, lambda: not self._nodes[node].listens)
         return {node: {"pid": pid, "gone": not self._nodes[node].listens}}
 
     async def mend_disk(self, node: str) -> Facts:

@@ -248,6 +248,11 @@ class Network:
         both = dict.fromkeys(way for a, b in links for way in ((a, b), (b, a)))
         return {f"{a}->{b}": self._bytes(self.link(a, b)) for a, b in both}
 
+    def held_bytes(self, src: str, dst: str) -> int:
+        """What a cut has kept from arriving since it began."""
+        link = self.link(src, dst)
+        return link.counts.held_bytes + (self._pings_bytes(link) if self._is_silent(link) else 0)
+
     def packets(self, links: Sequence[Pair]) -> Facts:
         """As CanShape.shape has it."""
         names = ("packets", *HARMS.values(), "queued")
@@ -255,8 +260,8 @@ class Network:
 
     def round_trip_ms(self, a: str, b: str) -> float:
         there, back = self.link(a, b), self.link(b, a)
-        total_ns = sum(link.base_ns + sum(extra for extra, _ in link.extra) for link in (there, back))
-        return total_ns / MS
+        extra_ns = sum(extra for extra, _ in there.extra + back.extra)
+        return (there.base_ns + back.base_ns + extra_ns) / MS
 
     def _reset(self, link: Link) -> None:
         if not link.cut:
@@ -264,15 +269,19 @@ class Network:
             link.cut_ns = link.passed_ns = self._loop.now_ns
 
     def _bytes(self, link: Link) -> Facts:
-        now_ns, counts = self._loop.now_ns, link.counts
-        pings = KEEPALIVE_BYTES * ((now_ns - link.cut_ns) // KEEPALIVE_NS)
-        silent = link.cut > 0 or (link.stalls_ns is not None and now_ns >= link.stalls_ns)
+        counts, pings_bytes, silent = link.counts, self._pings_bytes(link), self._is_silent(link)
         return {
-            "held_bytes": counts.held_bytes + (pings if silent else 0),
-            "passed_bytes": counts.passed_bytes + (0 if silent else pings),
+            "held_bytes": counts.held_bytes + (pings_bytes if silent else 0),
+            "passed_bytes": counts.passed_bytes + (0 if silent else pings_bytes),
             "passed_messages": counts.passed_messages,
-            "quiet_ms": (now_ns - link.passed_ns) // MS,
+            "quiet_ms": (self._loop.now_ns - link.passed_ns) // MS,
         }
+
+    def _is_silent(self, link: Link) -> bool:
+        return link.cut > 0 or (link.stalls_ns is not None and self._loop.now_ns >= link.stalls_ns)
+
+    def _pings_bytes(self, link: Link) -> int:
+        return KEEPALIVE_BYTES * ((self._loop.now_ns - link.cut_ns) // KEEPALIVE_NS)
 
 
 def _falls(shares: list[float] | None, drawn: int) -> bool:
