@@ -148,10 +148,8 @@ def _clients(one: Score) -> str:
     if not one.seen_by_clients:
         tried = sum(search.seeds for search in one.clients)
         return f"not in {tried} seeds" if tried else ""
-    seeds, cpu_s = (
-        statistics.median(values) for values in zip(*((s.seeds, s.cpu_s) for s in found), strict=True)
-    )
-    return f"{seeds:g} seeds, {cpu_s:.1f} s"
+    seeds = statistics.median(search.seeds for search in found)
+    return f"{seeds:g} seeds, {statistics.median(search.cpu_s for search in found):.1f} s"
 
 
 def summary(scores: Sequence[Score]) -> str:

@@ -33,12 +33,7 @@ def test_{name}() -> None:
 def add_shrink_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="the run directory of a failing run of the simulator")
     parser.add_argument("--limit", type=duration_s, default=60.0, help="CPU time at most (default 60s)")
-    parser.add_argument(
-        "--test",
-        type=Path,
-        default=None,
-        help="where the pytest file goes (default: into the new run directory)",
-    )
+    parser.add_argument("--test", type=Path, help="where the pytest file goes (default: beside the new run)")
 
 
 def run_shrink(options: argparse.Namespace) -> int:
@@ -59,13 +54,9 @@ def run_shrink(options: argparse.Namespace) -> int:
 
 
 def _told(shrunk: Shrunk) -> str:
-    lines = [
-        f"{shrunk.saved.kinds[0]} with {shrunk.after} of {shrunk.before} faults"
-        f" ({shrunk.tries} runs, {shrunk.cpu_s:.1f} CPU s)"
-    ]
-    for step in shrunk.saved.schedule:
-        lines.append(f"  {step.at_s:7.3f} s  {step.action:<6}  {step.nemesis} {step.target}")
-    return "\n".join(lines)
+    kind, took = shrunk.saved.kinds[0], f"{shrunk.tries} runs, {shrunk.cpu_s:.1f} CPU s"
+    steps = [f"  {s.at_s:7.3f} s  {s.action:<6}  {s.nemesis} {s.target}" for s in shrunk.saved.schedule]
+    return "\n".join([f"{kind} with {shrunk.after} of {shrunk.before} faults ({took})", *steps])
 
 
 def _test(left: saved.Saved) -> str:

@@ -72,7 +72,7 @@ def _checked(said: Mapping[str, Any], where: str) -> Saved:
     if not isinstance(plan, dict) or plan.get("cluster") != SimCluster.name:
         cluster = plan.get("cluster") if isinstance(plan, dict) else None
         raise RecordError(
-            f"{where}: a run on cluster {cluster!r}; only one of the simulator can be carried out again as it was"
+            f"{where}: of cluster {cluster!r}; only the simulator's runs can be carried out again"
         )
     tuning, trace_hash, kinds = said.get("tuning"), said.get("trace_hash"), said.get("kinds")
     if not isinstance(tuning, dict) or not isinstance(trace_hash, str) or not isinstance(kinds, list):

@@ -1,7 +1,8 @@
 """The smallest schedule that still shows the same kind of violation, by delta debugging.
 
-Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002: halves, then quarters, and so
-on are left out for as long as the violation stays. Randomness by counter keeps all other draws where they were.
+Zeller and Hildebrandt, "Simplifying and isolating failure-inducing input", 2002: halves, then quarters, and
+so on are left out for as long as the violation stays. Randomness by counter keeps all other draws where they
+were.
 """
 
 from __future__ import annotations
@@ -58,9 +59,7 @@ class _Shrinking:
         self._was = was
         first = self._probe(was)
         if not first.findings:
-            raise CannotShrinkError(
-                "carried out again, this run breaks no promise; there is nothing to shrink"
-            )
+            raise CannotShrinkError("carried out again, this run breaks no promise; there is nothing to do")
         # What a run shows first is what it is about; later violations may be its consequences.
         self._kind = first.findings[0].kind
         self._best = replace(was, kinds=(self._kind,))
@@ -116,9 +115,8 @@ class _Shrinking:
         over_s = max((heal.at_s for _, heal in faults), default=0.0)
         for limit_s in (over_s + 1.0, over_s + 3.0):
             shorter = replace(plan, time_limit_s=max(3.0, round(limit_s, 1)))
-            if shorter.length_s < self._best.plan.length_s and self._attempt(
-                replace(self._best, plan=shorter)
-            ):
+            is_shorter = shorter.length_s < self._best.plan.length_s
+            if is_shorter and self._attempt(replace(self._best, plan=shorter)):
                 return
 
     def _try(self, schedule: Schedule) -> bool:

@@ -106,16 +106,14 @@ def test_bad_usage_is_64(args: list[str], capsys: pytest.CaptureFixture[str]) ->
 def test_mutants_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mutants", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert (
-        [line.split()[0] for line in lines]
-        == list(MUTANTS)
-        == ["local-reads", "ack-before-fsync", "double-vote"]
-    )
+    assert [line.split()[0] for line in lines] == list(MUTANTS)
+    assert {"local-reads", "ack-before-fsync", "double-vote"} <= set(MUTANTS)
 
 
 def test_mutants_speak_of_what_there_is() -> None:
     for mutant in MUTANTS.values():
-        assert hasattr(mutant.owner, mutant.method), mutant.name
+        for place in (mutant.place, mutant.simulated):
+            assert place is None or place.find(), mutant.name
         assert mutant.workload in WORKLOADS
         assert all(name in NEMESES for name in mutant.nemeses)
         assert all(name in CHECKERS for name in mutant.caught_by)
