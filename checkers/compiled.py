@@ -6,12 +6,26 @@ what was compiled before the newest change to any of our kernels goes before any
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from numba import njit
+from numba.core.options import DefaultOptions
 
-__all__ = ["njit"]
+__all__ = ["leaf", "njit"]
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+# The option is numba's own; one that no longer has it is slower, and as right.
+_UNCOUNTED: dict[str, Any] = {"_nrt": False} if hasattr(DefaultOptions, "_nrt") else {}
+
+
+def leaf(function: _Function) -> _Function:
+    """Compiles a small function that makes no array, for others that are compiled to call. numba counts the
+    references to each array that a function is handed, which takes longer than a small function itself, and
+    keeps nothing alive that its caller does not."""
+    return cast("_Function", njit(cache=True, **_UNCOUNTED)(function))
 
 
 def _drop_stale(root: Path) -> None:

@@ -7,18 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.checkers.histories import History, Lists, Registers
+from checkers.linear.depth_first_layout import BLOCKED, DONE
 from checkers.linear.operations import Limits
 from checkers.linear.register_kernels import search_register
 from checkers.linear.search import search as search_any
-from checkers.linear.search_layout import BLOCKED, DONE, FULL
 from checkers.linear.witness import explained_by_log
 from checkers.linear.zones_kernels import REPEATED, YES, decide
 from checkers.models.register import CAS_REGISTER
 from checkers.verdict import Validity
 
 LONGEST_S = 10.0
-SOON = 20_000  # configurations in all
-_CAPACITY = 256  # of them at a moment, to begin with
+SOON = 100_000  # configurations in all
 
 
 def judge(history: History) -> str:
@@ -35,11 +34,7 @@ def zones(history: Registers, *, certify: bool = False) -> str:
 
 def search(history: Registers) -> str:
     """At once where that is soon done; else as any history is searched, whose operations are at hand too."""
-    columns, values, capacity = history.calls[:5], len(history.calls.key_of), _CAPACITY
-    status = FULL
-    while status == FULL:
-        status = search_register(*columns, values, SOON, capacity)
-        capacity *= 4
+    status = search_register(*history.calls[:5], len(history.calls.key_of), SOON)
     if status in (DONE, BLOCKED):
         return "yes" if status == DONE else "no"
     found = search_any(CAS_REGISTER, history.operations, Limits.of(LONGEST_S)).validity

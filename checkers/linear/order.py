@@ -1,27 +1,29 @@
-"""The order that a search found, from the trace of what took effect when."""
+"""The order that a search found, from what took effect when."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from checkers.linear.operations import NEVER
+from checkers.linear.problems import Registers, Steps
 
 
-def explained(problem: Any, data: Any, trace: Any, node: int) -> list[int]:
+def explained(problem: Registers | Steps, found: Iterable[tuple[int, int]]) -> list[int]:
     """Positions of operations in an order that explains them.
 
-    `node` is the last entry of the trace, which holds only what changed the state for others to see. The rest
-    finds its place here: what only looks, in the first state that shows what it saw; a write that nobody saw,
-    right before one that took effect while it was open, or where it changes nothing.
+    `found` holds, in order, what changed the state for others to see: an operation, or -2 - the class of a
+    crashed one, and the rank of the return that called for it. The rest finds its place here: what only
+    looks, in the first state that shows what it saw; a write that nobody saw, right before one that took
+    effect while it was open, or where it changes nothing.
     """
     from checkers.linear.search_layout import WRITE
 
     class_of, kinds, first, _ = problem.classes
-    path = list(_path(data, trace, node))
+    path = list(_named(problem, found))
     placed = {op for op, _ in path}
     before: dict[int, list[int]] = {}
     looks: dict[int, list[int]] = {}
@@ -49,28 +51,32 @@ def explained(problem: Any, data: Any, trace: Any, node: int) -> list[int]:
     return order
 
 
-def _path(data: Any, trace: Any, node: int) -> Iterator[tuple[int, int]]:
-    """(operation, the rank by which it had taken effect) in order of effect. Of crashed operations that are
-    equal, those invoked first."""
-    from checkers.linear.search_layout import AT_RANK, CLASS_OF, OP, PARENT, RETURNED
+def effects(trace: Any, node: int) -> list[tuple[int, int]]:
+    """What a trace holds up to this entry, as `explained` takes it."""
+    from checkers.linear.search_layout import AT_RANK, OP, PARENT
 
-    steps = []
+    found = []
     while node >= 0:
-        steps.append((int(trace[OP, node]), int(trace[AT_RANK, node])))
+        found.append((int(trace[OP, node]), int(trace[AT_RANK, node])))
         node = int(trace[PARENT, node])
+    return found[::-1]
+
+
+def _named(problem: Registers | Steps, found: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """With operations in place of classes: of crashed operations that are equal, those invoked first."""
     crashed: dict[int, Iterator[int]] = {}
-    for op, rank in reversed(steps):
+    for op, rank in found:
         if op >= 0:
             yield op, rank
             continue
         cls = -2 - op
         if cls not in crashed:
-            equal = np.nonzero((data[CLASS_OF] == cls) & (data[RETURNED] >= NEVER))[0]
+            equal = np.nonzero((problem.classes[0] == cls) & (problem.returned >= NEVER))[0]
             crashed[cls] = iter(equal.tolist())
         yield next(crashed[cls]), rank
 
 
-def _states(problem: Any, path: list[tuple[int, int]]) -> Iterator[int]:
+def _states(problem: Registers | Steps, path: list[tuple[int, int]]) -> Iterator[int]:
     """The state before each of the path's operations, and the last."""
     from checkers.linear.search_layout import WRITE
 
@@ -86,7 +92,7 @@ def _states(problem: Any, path: list[tuple[int, int]]) -> Iterator[int]:
         yield state
 
 
-def _shows(problem: Any, state: int, op: int) -> bool:
+def _shows(problem: Registers | Steps, state: int, op: int) -> bool:
     from checkers.linear.search_layout import READ
 
     class_of, kinds, first, _ = problem.classes

@@ -193,12 +193,14 @@ def prepare(
     data = np.zeros((DATA_ROWS, max(CONTROLS, 2 * n, values, width)), np.int64)
     control = data[CONTROL]
     control[CLASSES], control[VALUES], control[CAP], control[LIMIT] = kinds.size, values, cap, limit
-    data[KIND, : kinds.size], data[A, : kinds.size], data[B, : kinds.size] = kinds, a, b
+    for cls in range(kinds.size):
+        data[KIND, cls], data[A, cls], data[B, cls] = kinds[cls], a[cls], b[cls]
     most = _events(data, class_of, invoked, returned)
     _count(data, class_of, returned)
     control[WORDS] = max(1, (most + 63) // 64)
     control[FREE_COUNT] = most
-    data[FREE, :most] = np.arange(most)
+    for slot in range(most):
+        data[FREE, slot] = slot
     width = 1 + 2 * control[WORDS] + _fields(data) + BESIDES
     control[SLACK] = -1
     data[REMEMBERED, :width] = -1

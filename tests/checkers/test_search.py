@@ -1,5 +1,4 @@
-"""The compiled search with very many operations at once, with very many crashed ones, and where it keeps only
-some configurations."""
+"""The compiled searches, in depth and in breadth, with very many operations at once or crashed ones."""
 
 from __future__ import annotations
 
@@ -10,49 +9,21 @@ from typing import Any
 
 import pytest
 
-from checkers.linear import search as searching
+from checkers.linear.breadth_first import ATTEMPTS
 from checkers.linear.brute_force import brute_force
-from checkers.linear.certificate import verify
-from checkers.linear.operations import Limits, Model, Operation
+from checkers.linear.operations import Limits
 from checkers.linear.search import search
 from checkers.models import LINEAR_MODELS
-from checkers.verdict import Validity
-from tests.checkers.random_histories import small
+from tests.checkers.searching import in_breadth, judged
 from tests.checkers.spread_histories import ops, spread
 
-CAS_REGISTER, QUEUE, FENCED = (LINEAR_MODELS[name] for name in ("cas-register", "queue", "fenced-mutex"))
+CAS_REGISTER, QUEUE = LINEAR_MODELS["cas-register"], LINEAR_MODELS["queue"]
 
 
-def judged(model: Model, operations: list[Operation]) -> bool:
-    decision = search(model, operations, Limits.of(30))
-    assert decision.validity in (Validity.YES, Validity.NO), decision
-    if decision.validity is Validity.YES:
-        assert decision.order is not None
-        assert verify(model, operations, decision.order) is None
-    return decision.validity is Validity.YES
-
-
-@pytest.mark.parametrize("model", [CAS_REGISTER, QUEUE, FENCED], ids=lambda model: model.name)
-def test_an_attempt_that_keeps_only_some_excludes_nothing(
-    model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(searching, "_ATTEMPTS", ((1, -1, 1 << 60), (0, -1, 1 << 60)))
-    rng = random.Random(model.name)
-    said: Counter[bool] = Counter()
-    for _ in range(250):
-        operations = small(rng, model)
-        expected = brute_force(model, operations)
-        assert judged(model, operations) is expected, operations
-        said[expected] += 1
-    assert min(said.values()) > 20
-
-
-def test_an_attempt_that_looks_at_only_some_excludes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sum takes all eight additions, before which there are 255 others to look at."""
-    monkeypatch.setattr(searching, "_ATTEMPTS", ((1, -1, 1 << 60), (0, -1, 1 << 60)))
-    adds = [("add", 1 << at, None, at, 100 + at) for at in range(8)]
-    assert judged(LINEAR_MODELS["counter"], ops(*adds, ("read", None, 255, 20, 21)))
-    assert not judged(LINEAR_MODELS["counter"], ops(*adds, ("read", None, 256, 20, 21)))
+@pytest.fixture(params=["in depth", "in breadth"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "in breadth":
+        in_breadth(monkeypatch, ATTEMPTS)
 
 
 def test_what_crashed_is_not_used_up_where_another_order_does_without_it() -> None:
@@ -67,6 +38,20 @@ def test_what_crashed_is_not_used_up_where_another_order_does_without_it() -> No
     ]
     assert judged(CAS_REGISTER, ops(*rows))
     assert not judged(CAS_REGISTER, ops(*rows, ("cas", (1, 1), None, 10, 11)))
+
+
+def test_a_crashed_write_is_left_for_whoever_needs_it_later() -> None:
+    """The first write of 5 can be swapped for 4, and the crashed one read; the other way round it is too late
+    for the first."""
+    rows = [
+        ("write", 5, None, 0, 5),
+        ("write", 4, None, 1, 3),
+        ("write", 5, None, 2, None),
+        ("cas", (5, 4), None, 4, 6),
+        ("read", None, 5, 7, 8),
+    ]
+    assert judged(CAS_REGISTER, ops(*rows))
+    assert not judged(CAS_REGISTER, ops(*rows, ("cas", (4, 1), None, 9, 10)))
 
 
 def test_many_values_that_one_is_swapped_for() -> None:
