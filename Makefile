@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard proto/*.proto)
 
-.PHONY: help setup nemesis nemesis-docker baseline bench-checkers test mutate-judges lint proto wheel engine build clean \
+.PHONY: help setup nemesis nemesis-docker baseline bench-checkers bench-sim test mutate-judges lint proto wheel engine build clean \
 	sim-up sim-down sim-reset sim-ps sim-logs sim-sizes sim-ping
 
 help: ## show this
@@ -28,6 +28,9 @@ baseline: setup ## measure elections and replication at several distances, into 
 
 bench-checkers: setup ## measure how fast histories are judged, beside Porcupine where Go is installed
 	$(BIN)/python -m benchmarks.checkers $(BENCH)
+
+bench-sim: setup ## measure how fast the simulator is, every check included
+	$(BIN)/python -m benchmarks.simulator $(BENCH)
 
 test: setup ## run the project's own tests
 	$(BIN)/pytest

@@ -11,6 +11,7 @@ from checkers.verdict import worst
 from harness import replay_cli, sweep_cli
 from harness.judge import judge
 from harness.plan import PlanError
+from harness.sweep import ExecutorError
 from reports.record import RecordError, load
 from reports.text import verdict_lines
 
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_BAD_INPUT if stop.code else 0
     try:
         return int(options.act(options))
-    except (RecordError, PlanError, files.OptionError) as error:
+    except (RecordError, PlanError, files.OptionError, ExecutorError) as error:
         print(f"crosswind: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:

@@ -91,13 +91,13 @@ class Load:
         self._next_process = len(self._slots)
 
     async def run(self, stop: asyncio.Event) -> None:
-        stopped = asyncio.create_task(stop.wait())
+        self._stopped = asyncio.ensure_future(stop.wait())
         try:
             async with asyncio.TaskGroup() as group:
                 for slot in self._slots:
-                    group.create_task(self._occupy(slot, stopped))
+                    group.create_task(self._occupy(slot, stop))
         finally:
-            stopped.cancel()
+            self._stopped.cancel()
 
     async def command(self, deadline_s: float) -> bool:
         """Has the control plane acknowledge one drawn write; whether that came in time. Is anyone in
@@ -135,14 +135,14 @@ class Load:
                 await client.close()
         return done
 
-    async def _occupy(self, slot: Slot, stopped: asyncio.Task[Any]) -> None:
+    async def _occupy(self, slot: Slot, stop: asyncio.Event) -> None:
         """One process after another in this slot; each lives until an operation's fate is unknown."""
         pace = Random(f"{self._plan.seed}/pace/{slot.number}")
         is_load = slot.service == self._workload.service
         mean_s = self._plan.concurrency / self._plan.rate if is_load else COMMANDS_EVERY_S
         due = now_s() + pace.random() * mean_s
         process = slot.number
-        while not stopped.done():
+        while not stop.is_set():
             client = await self._open(slot, process)
             if client is None:
                 process = self._new_process()
@@ -150,7 +150,9 @@ class Load:
             try:
                 alive = True
                 while alive:
-                    if await _done_within(stopped, due - now_s()):
+                    if due > now_s() and not stop.is_set():
+                        await asyncio.wait((self._stopped,), timeout=due - now_s())
+                    if stop.is_set():
                         return
                     due = max(due + pace.uniform(0.5, 1.5) * mean_s, now_s())
                     f, value = self._draw(slot)
@@ -215,10 +217,3 @@ class Load:
     def _new_process(self) -> int:
         self._next_process += 1
         return self._next_process - 1
-
-
-async def _done_within(task: asyncio.Task[Any], timeout_s: float) -> bool:
-    """Waits for the task, at most so long; whether it is done."""
-    if timeout_s > 0 and not task.done():
-        await asyncio.wait((task,), timeout=timeout_s)
-    return task.done()

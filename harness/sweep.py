@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -113,6 +114,41 @@ class _Here(Executor):
         return done
 
 
+# How long a scheduler may take to answer.
+CONNECT_S = 10.0
+# A planted bug is in the whole process, and Dask may run several tasks in one.
+_ALONE = threading.Lock()
+
+
+class ExecutorError(Exception):
+    """Nobody to carry the sweep out; one line that says why, and what to do."""
+
+
+@contextmanager
+def on_dask(address: str) -> Iterator[tuple[Executor, int]]:
+    """As `processes`, on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786. Raises
+    ExecutorError."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ExecutorError("--dask needs Dask: pip install 'crosswind[dask]'") from None
+    try:
+        client = Client(address, timeout=CONNECT_S)
+    except (OSError, ValueError) as error:
+        said = str(error).splitlines()[0]
+        raise ExecutorError(
+            f"--dask={address}: no scheduler answers there ({said}); start one with `dask scheduler`, and"
+            " workers with `dask worker ADDRESS` where crosswind is installed"
+        ) from None
+    with client:
+        cores = sum(client.ncores().values())
+        if not cores:
+            start = f"`dask worker {address}`"
+            raise ExecutorError(f"--dask={address}: the scheduler has no workers; start some with {start}")
+        # A worker that dies takes no answer along: the scheduler has others do what it was doing.
+        yield client.get_executor(pure=False), 4 * cores
+
+
 @contextmanager
 def processes(jobs: int) -> Iterator[tuple[Executor, int]]:
     """(executor, how many tasks it should have at a time)."""
@@ -156,16 +192,17 @@ def probe_all(campaign: Campaign, seeds: Sequence[int]) -> list[Probe]:
     """In order; up to the first violation, unless all are counted. The collector of garbage would look at
     everything the process holds again and again, and so rests until the end."""
     probes: list[Probe] = []
-    gc.disable()
-    try:
-        for seed in seeds:
-            probes.append(probe(campaign.plan(seed), inside=campaign.inside))
-            if probes[-1].findings and not campaign.count_all:
-                break
-    finally:
-        gc.collect()
-        gc.freeze()
-        gc.enable()
+    with _ALONE:
+        gc.disable()
+        try:
+            for seed in seeds:
+                probes.append(probe(campaign.plan(seed), inside=campaign.inside))
+                if probes[-1].findings and not campaign.count_all:
+                    break
+        finally:
+            gc.collect()
+            gc.freeze()
+            gc.enable()
     return probes
 
 

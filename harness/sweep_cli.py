@@ -14,7 +14,7 @@ from checkers.cli import EXIT_CODES, OptionError, duration_s
 from checkers.verdict import Validity
 from harness.plan import PlanError, known
 from harness.run import RUNS, carry_out
-from harness.sweep import CONCURRENCY, NEMESES, RATE, WORKLOADS, Campaign, Tally, processes, sweep
+from harness.sweep import CONCURRENCY, NEMESES, RATE, WORKLOADS, Campaign, Tally, on_dask, processes, sweep
 from nemesis import NEMESES as ALL_NEMESES
 from system.mutants import MUTANTS, Mutant, resolve
 from workloads import WORKLOADS as ALL_WORKLOADS
@@ -40,6 +40,9 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
         "--concurrency", type=int, default=CONCURRENCY, help=f"clients (default {CONCURRENCY})"
     )
     parser.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="on a Dask scheduler's workers, such as tcp://host:8786"
+    )
     parser.add_argument("--time", type=duration_s, help="stop after so long, such as 90s, 10m or 2h")
     parser.add_argument("--all", action="store_true", help="count all violations, not only the first")
     parser.add_argument("--client-only", action="store_true", help="judge by what the clients saw alone")
@@ -54,7 +57,8 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
 def run_sweep(options: argparse.Namespace) -> int:
     """Exit codes: 0 no violation, 1 violations, 3 nothing could have shown. Raises PlanError, OptionError."""
     campaign = _campaign(options)
-    with processes(options.jobs) as (executor, at_a_time):
+    where = on_dask(options.dask) if options.dask else processes(options.jobs)
+    with where as (executor, at_a_time):
         shown = _Live(campaign.seeds, quiet=options.format == "json")
         tally = sweep(campaign, executor, at_a_time, shown.show)
         shown.close()

@@ -97,6 +97,7 @@ class SimCluster(Harms):
             name: SimNode(self, name, number, seed, knobs) for number, name in enumerate(self.nodes)
         }
         self._draws = Draws(seed, "cluster")
+        self._stubs: dict[Pair, SimStub] = {}
         self._agents: dict[str, asyncio.Task[None]] = {}
         self._paused_workers: dict[str, bool] = {}
         self._asked_to_end: set[str] = set()
@@ -258,7 +259,9 @@ class SimCluster(Harms):
         )
 
     def _stub(self, site: str, name: str) -> SimStub:
-        return SimStub(self.network, site, self._nodes[name])
+        if (site, name) not in self._stubs:
+            self._stubs[site, name] = SimStub(self.network, site, self._nodes[name])
+        return self._stubs[site, name]
 
     async def status(self, node: str) -> dict[str, Any] | None:
         return self._nodes[node].status()

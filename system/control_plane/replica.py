@@ -48,7 +48,7 @@ ReadOutcome = ReadDone | NotLeader
 Query = Callable[[StateMachine, int], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Status:
     """What a node may say of itself: only what its event log shows as well, so nothing that a crash
     could take back."""

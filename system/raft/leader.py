@@ -131,10 +131,11 @@ class Leading(Following):
 
     def _on_acknowledged(self, progress: Progress, message: AppendEntriesReply) -> None:
         match_index = min(message.match_index, self.log.last_index)
-        progress.match_index = max(progress.match_index, match_index)
-        progress.next_index = max(progress.next_index, progress.match_index + 1)
-        while progress.inflight and progress.inflight[0] <= progress.match_index:
-            progress.inflight.popleft()
+        if match_index > progress.match_index:
+            progress.match_index = match_index
+            progress.next_index = max(progress.next_index, match_index + 1)
+            while progress.inflight and progress.inflight[0] <= match_index:
+                progress.inflight.popleft()
         if max(message.prev_log_index, progress.match_index) >= progress.next_index - 1:
             progress.probing = False
 

@@ -1,4 +1,8 @@
-"""What Raft nodes say to each other (Ongaro and Ousterhout 2014, figure 2)."""
+"""What Raft nodes say to each other (Ongaro and Ousterhout 2014, figure 2).
+
+A message is never changed once it is made: within one process its sender and its receiver have the same one.
+Not frozen, as that makes it five times as slow to make.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass
 from system.raft.log import LogEntry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestVote:
     """A candidate asks for a vote in `term`; with `pre_vote` it only asks whether it would get one
     (Ongaro's thesis, 9.6), and `term` is the one it would stand in."""
@@ -19,7 +23,7 @@ class RequestVote:
     pre_vote: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestVoteReply:
     """`term`: of a granted pre-vote, the term asked for; otherwise the voter's current term."""
 
@@ -28,7 +32,7 @@ class RequestVoteReply:
     pre_vote: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AppendEntries:
     """Replicates `entries`, which follow the entry (prev_log_index, prev_log_term); empty: a heartbeat.
 
@@ -44,7 +48,7 @@ class AppendEntries:
     round: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AppendEntriesReply:
     """success: match_index is the last index known to match the leader's log *and durable here*.
     Otherwise conflict_term is the term of our entry at prev_log_index (0: none) and conflict_index the

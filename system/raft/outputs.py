@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from system.raft.messages import Message
@@ -27,15 +27,17 @@ class Event:
     after: int
 
 
-@dataclass(slots=True)
 class Outputs:
     """records: to be persisted, in this order; the mark of the last is `mark`
     reads:   (read id, read index) of reads that a majority has confirmed: each may be answered from a
              state that has applied its index
     """
 
-    records: list[Record] = field(default_factory=list)
-    messages: list[Outgoing] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    reads: list[tuple[int, int]] = field(default_factory=list)
-    mark: int = 0
+    __slots__ = ("events", "mark", "messages", "reads", "records")
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.messages: list[Outgoing] = []
+        self.events: list[Event] = []
+        self.reads: list[tuple[int, int]] = []
+        self.mark = 0

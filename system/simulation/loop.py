@@ -88,7 +88,7 @@ class VirtualLoop:
             if ready:
                 self._drain()
             if self._trouble is not None and not task.done():
-                self._trouble, trouble = None, self._trouble
+                trouble, self._trouble = self._trouble, None
                 task.cancel()
                 self._drain()
                 raise trouble
@@ -158,8 +158,8 @@ class VirtualLoop:
         if isinstance(trouble, BaseException) and self._trouble is None:
             self._trouble = trouble
 
-    def get_debug(self) -> bool:
-        return False
+    # Asked of every future that is made.
+    get_debug = staticmethod(bool)
 
     def is_running(self) -> bool:
         return True

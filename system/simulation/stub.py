@@ -33,7 +33,9 @@ class SimStub:
         return self._network.round_trip_ms(self._site, self._node.name) / 1e3
 
     def __getattr__(self, method: str) -> Callable[..., Awaitable[Any]]:
-        return partial(self._call, method)
+        call = partial(self._call, method)
+        setattr(self, method, call)  # asked for this one once
+        return call
 
     def _call(self, method: str, request: Any, *, timeout: float) -> asyncio.Future[Any]:
         """Fails with AioRpcError: DEADLINE_EXCEEDED, UNAVAILABLE, or what the node says."""
