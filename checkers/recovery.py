@@ -21,6 +21,8 @@ from checkers.words import NS_PER_S, name_event, seconds
 NAME = "recovery"
 LEADER_BOUND_NS = 15 * NS_PER_S
 FOLLOWER_BOUND_NS = NS_PER_S // 2
+# Of simulated disks (system/simulation/disk.py): how many times as long as usual a sync takes at most.
+USUAL_SYNC_MS, SLOWEST_SYNC = 1.0, 20
 # The service that no control-plane node needs.
 OBJECT_STORE = "minio"
 # Nemeses that end processes; what they end may be the leader.
@@ -207,6 +209,7 @@ class _Followers:
     def __init__(self, history: History) -> None:
         self._history = history
         self._end_ns = history.facts["phases"]["end"]
+        self._bound_ns = FOLLOWER_BOUND_NS + _syncs_ns(history)
         self.anomalies: list[Anomaly] = []
         self.unknown: list[str] = []
         self.followed = self.slowest_ns = 0
@@ -250,7 +253,7 @@ class _Followers:
         at_ns = event["time_ns"]
         done_ns = applied.get(event["index"])
         until_ns = done_ns if done_ns is not None else self._end_ns
-        met = judge(self._history.lag, at_ns, until_ns, FOLLOWER_BOUND_NS)
+        met = judge(self._history.lag, at_ns, until_ns, self._bound_ns)
         took_ms = (until_ns - at_ns) / 1e6
         if met is Met.IN_TIME:
             self.slowest_ns = max(self.slowest_ns, until_ns - at_ns)
@@ -261,10 +264,18 @@ class _Followers:
             message = (
                 f"{name_event(event)} led and applied index {event['index']} in calm, but {node} applied"
                 f" it {late};"
-                f" at most {FOLLOWER_BOUND_NS // 1_000_000} ms"
+                f" at most {self._bound_ns // 1_000_000} ms"
             )
             self.anomalies.append(Anomaly("slow-follower", message, (), (event,), at_ns))
         return met is Met.IN_TIME
+
+
+def _syncs_ns(history: History) -> int:
+    """How long a follower may wait for its disk, where a simulated cluster's are slow by its knobs: for the
+    sync under way, and for the next."""
+    knobs = (history.facts.get("tuning") or {}).get("knobs") or {}
+    sync_ms = knobs.get("sync_ms", 0.0)
+    return int(2 * SLOWEST_SYNC * max(0.0, sync_ms - USUAL_SYNC_MS) * 1e6)
 
 
 def _calm(history: History) -> list[tuple[int, int]]:

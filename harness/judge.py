@@ -23,6 +23,8 @@ def judge(run: Run, crash: str | None = None) -> list[Verdict]:
     names = dict.fromkeys([*RUN_CHECKERS, *_workload(run).checkers, *_checkers_of_nemeses(run)])
     if run.meta["plan"].get("cluster") == SimCluster.name:
         names |= dict.fromkeys(OF_THE_SIMULATOR)
+        if run.history.facts.get("workers") == []:  # a swarm's cluster need not have any
+            names.pop("workers", None)
     verdicts = [_check(name, run.history) for name in CHECKERS if name in names]
     if crash is not None:
         verdicts.insert(0, Verdict("run", Validity.UNKNOWN, f"the run did not finish: {crash}"))

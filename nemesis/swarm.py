@@ -35,13 +35,13 @@ from nemesis.trigger import Trigger
 Pair = tuple[Step, Step]
 
 MEMBERS: tuple[tuple[Nemesis, int], ...] = (
-    *((Churn(), 4), (Trigger(), 4), (Deposed(), 4), (SlowAck(), 3)),
+    *((Churn(), 3), (Trigger(), 4), (Deposed(), 4), (SlowAck(), 4)),
     *((Partition(), 4), (Kill(), 4), (Pause(), 3), (Stop(), 1), (Cloud(), 1)),
     *((Latency(), 1), (LOSS, 1), (REORDER, 2), (DUPLICATE, 1), (Disk(), 2), (Clock(), 1)),
 )
 # Those that alone, in rapid succession, show what a mixture hides.
-ALONE: tuple[tuple[Nemesis, int], ...] = ((Churn(), 4), (Trigger(), 4), (Deposed(), 3), (SlowAck(), 3))
-ALONE_SHARE = 0.4
+ALONE: tuple[tuple[Nemesis, int], ...] = ((Churn(), 2), (Trigger(), 3), (Deposed(), 2), (SlowAck(), 5))
+ALONE_SHARE = 0.45
 NOISE: tuple[PacketNemesis, ...] = (LOSS, DUPLICATE, REORDER)
 NOISE_SHARE = 0.5
 NOISE_AMOUNT = (0.01, 0.04)

@@ -25,8 +25,8 @@ SHORTEST_S = 1.8
 GAP_S = (0.3, 1.0)
 DOWN_MS = (1, 300)
 MOST = 3
-# Whose links are cut to have an election, and how long: followers miss the leader in 0.3 to 0.6 s; it resigns in
-# 0.6 to 1.2 s, before which there is none once all hear each other again.
+# Whose links are cut to have an election, and how long: followers miss the leader in 0.3 to 0.6 s; it resigns
+# in 0.6 to 1.2 s, before which there is none once all hear each other again.
 STIR_MS = {"leader": (800, 1200), "all": (1250, 1600)}
 STIRS = ("nobody", *STIR_MS)
 

@@ -10,8 +10,9 @@ import grpc
 
 from system.rpc import CHANNEL_OPTIONS, leader_hint
 
-# Between two rounds of asking everybody.
+# Between two rounds of asking everybody: at first, and at most.
 PAUSE_S = 0.05
+LONGEST_PAUSE_S = 0.2
 # What the service itself says of a request it did not carry out, whichever node was asked.
 _REFUSALS = (
     grpc.StatusCode.OUT_OF_RANGE,
@@ -107,6 +108,7 @@ class Course:
     def __init__(self, nodes: tuple[str, ...], first: str) -> None:
         self._nodes = nodes
         self._turns = 0
+        self._pause_s = PAUSE_S
         self.node = first
 
     def after(self, leader: str = "") -> str:
@@ -115,9 +117,10 @@ class Course:
         return self._nodes[(self._nodes.index(self.node) + 1) % len(self._nodes)]
 
     async def turn(self, leader: str = "") -> None:
-        """Goes on to the named leader, or to the next node. Pauses once a round of all nodes: right after an
-        election they name nobody, or one another."""
+        """Goes on to the named leader, or to the next node. Pauses once a round of all nodes, longer every time:
+        right after an election they name nobody, or one another."""
         self.node = self.after(leader)
         self._turns += 1
         if self._turns % len(self._nodes) == 0:
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)

@@ -12,6 +12,7 @@ NODES = ("cp-aws-1", "cp-gcp-1", "cp-azure-1")
 SERVICES = ("gateway", "minio")
 WORKERS = ("worker-aws-1", "worker-aws-2", "worker-gcp-1", "worker-azure-1")
 RTT_MS = 50.0
+ELECTION_S = 0.5
 COUNTED = {
     "loss": "dropped",
     "duplicate": "duplicated",
@@ -28,6 +29,8 @@ class FakeCluster:
     unstoppable, immortal: processes that SIGSTOP, or a kill, does not reach.
     slack_ms: how much of an extra delay goes missing. leads: the leader, seen while it runs.
     stopped: what the kernel says of a process that stands still. obeys: a graceful stop ends with this code.
+    elects: somebody leads when asked for a later term. fires: what a trigger has done. frame: which line a
+    flipped bit is in. gains: what share of what it should a wrong clock gains.
     packets: how many pass on a link. hits: the share of them that a harm falls on; None: what was asked."""
 
     def __init__(self, nodes: Sequence[str] = NODES, workers: Sequence[str] = WORKERS) -> None:
@@ -40,7 +43,7 @@ class FakeCluster:
         self.calls: list[tuple[Any, ...]] = []
         self.pids = {name: 100 + place for place, name in enumerate((*nodes, *workers, *SERVICES))}
         self.states = dict.fromkeys(self.pids, "S")
-        self.cuts: dict[Link, CutKind] = {}
+        self.cuts: dict[Link, list[CutKind]] = {}
         self.delays: dict[Link, float] = {}
         self.mute: list[Link] = []
         self.dying: list[Link] = []
@@ -53,20 +56,34 @@ class FakeCluster:
         self.shapes: dict[Link, dict[str, float]] = {}
         self.packets = 500
         self.hits: float | None = None
+        self.term = 1
+        self.elects = True
+        self.holds: list[tuple[Link, str]] = []
+        self.armed: list[int] = []
+        self.fires: list[Facts] = [{"node": self.nodes[0], "at_ns": 5, "was_pid": 100, "pid": 1100}]
+        self.slow_syncs = 3
+        self.frame: int | None = 4
+        self.flipped: dict[str, int | None] = {}
+        self.skewed: dict[str, float] = {}
+        self.gains = 1.0
 
     async def leader(self) -> str | None:
         return self.leads if self.leads is None or self.states[self.leads] == "S" else None
 
     async def cut(self, links: Sequence[Link], kind: CutKind) -> Facts:
         self.calls.append(("cut", tuple(links), kind))
-        self.cuts |= dict.fromkeys(links, kind)
+        for link in links:
+            self.cuts.setdefault(link, []).append(kind)
         return self._bytes(links)
 
     async def mend(self, links: Sequence[Link]) -> Facts:
         self.calls.append(("mend", tuple(links)))
         facts = self._bytes(links)
         for link in links:
-            del self.cuts[link]
+            if not self.cuts[link][1:]:
+                del self.cuts[link]
+            else:
+                self.cuts[link].pop()
         return facts
 
     def _bytes(self, links: Sequence[Link]) -> Facts:
@@ -120,7 +137,7 @@ class FakeCluster:
         facts = {}
         for node in nodes:
             was_pid = self.pids[node]
-            if self.states[node] == "X":
+            if self.states[node] == "X" and (node not in self.flipped or self.flipped[node] is None):
                 self.pids[node] += 1000
                 self.states[node] = "S"
             facts[node] = {"pid": self.pids[node], "was_pid": was_pid}
@@ -153,6 +170,73 @@ class FakeCluster:
             for harm in which:
                 self.shapes.get(link, {}).pop(harm, None)
         return facts
+
+    async def elected(self, after_term: int, within_s: float) -> tuple[str, int] | None:
+        """Whoever leads; another one for each later term that is asked for, of those that run."""
+        while self.term <= after_term or self.leads is None:
+            up = [node for node in self.nodes if self.states[node] == "S"]
+            if not up or not self.elects:
+                await asyncio.sleep(within_s)
+                return None
+            await asyncio.sleep(ELECTION_S)
+            self.term += 1
+            self.leads = up[self.term % len(up)]
+        return self.leads, self.term
+
+    async def hold(self, links: Sequence[Link], kinds: Sequence[str]) -> Facts:
+        self.calls.append(("hold", tuple(links), tuple(kinds)))
+        self.holds += [(link, kind) for link in links for kind in kinds]
+        return self._bytes(links)
+
+    async def release(self, links: Sequence[Link], kinds: Sequence[str]) -> Facts:
+        self.calls.append(("release", tuple(links), tuple(kinds)))
+        facts: Facts = {f"{a}->{b}": {"held_bytes": 0 if (a, b) in self.mute else 300} for a, b in links}
+        for link in links:
+            for kind in kinds:
+                self.holds.remove((link, kind))
+        return facts
+
+    async def arm(self, number: int, kind: str, *, most: int, down_ms: float, lose_unsynced: bool) -> Facts:
+        self.calls.append(("arm", kind, most, down_ms, lose_unsynced))
+        self.armed.append(number)
+        return {"fired": []}
+
+    async def disarm(self, number: int) -> Facts:
+        self.calls.append(("disarm", number))
+        self.armed.remove(number)
+        return {"fired": list(self.fires)}
+
+    async def slow_disk(self, node: str, times: float) -> Facts:
+        self.calls.append(("slow", node, times))
+        return {node: {"slow_syncs": 0}}
+
+    async def fail_sync(self, node: str) -> Facts:
+        self.calls.append(("fail", node))
+        return self._end([node], {})
+
+    async def mend_disk(self, node: str) -> Facts:
+        self.calls.append(("mend-disk", node))
+        return {node: {"slow_syncs": self.slow_syncs}}
+
+    async def flip_bit(self, node: str, pick: float) -> Facts:
+        assert self.states[node] == "X", "under a running node nobody flips a bit"
+        self.calls.append(("flip", node, pick))
+        self.flipped |= {node: self.frame}
+        return {node: {"frame": self.frame}}
+
+    async def restore_disk(self, node: str, frame: int) -> Facts:
+        self.calls.append(("restore", node, frame))
+        assert self.flipped.pop(node) == frame
+        return {node: {"frame": frame}}
+
+    async def skew(self, node: str, share: float) -> Facts:
+        self.calls.append(("skew", node, share))
+        self.skewed[node] = share
+        return {node: {"share": share}}
+
+    async def unskew(self, node: str) -> Facts:
+        self.calls.append(("unskew", node))
+        return {node: {"true_ms": 2000.0, "gained_ms": 2000.0 * self.skewed.pop(node) * self.gains}}
 
     def _counts(self, links: Sequence[Link]) -> Facts:
         facts: Facts = {}

@@ -70,7 +70,7 @@ def test_what_another_fault_silences_cannot_be_measured_but_the_rest_must() -> N
 
 def test_with_nothing_measured_there_is_no_proof() -> None:
     cluster = FakeCluster()
-    cluster.cuts = dict.fromkeys(links_among(NODES), "packets")
+    cluster.cuts = {link: ["packets"] for link in links_among(NODES)}
     in_force(cluster).cut = list(cluster.cuts)
     begun = wait(LATENCY.inject(cluster, slow("all")))
     assert not begun.took_effect
