@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
+from nemesis.bare_majority import BareMajority
 from nemesis.churn import Churn
 from nemesis.clock import Clock
 from nemesis.cloud import Cloud
@@ -32,7 +33,7 @@ _ALL: tuple[Nemesis, ...] = (
     *(Peace(), Partition(), Pause(), Kill(), Stop(), Cloud(), Latency()),
     *(LOSS, DUPLICATE, REORDER, CORRUPT, RATE),
     *(Workers(), GATEWAY, MINIO),
-    *(Churn(), Trigger(), SlowAck(), Deposed(), Disk(), Clock(), Swarm()),
+    *(Churn(), Trigger(), SlowAck(), Deposed(), BareMajority(), Disk(), Clock(), Swarm()),
 )
 
 NEMESES: dict[str, Nemesis] = {nemesis.name: nemesis for nemesis in _ALL}

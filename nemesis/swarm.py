@@ -11,6 +11,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any, Literal
 
+from nemesis.bare_majority import BareMajority
 from nemesis.bursts import CALM_AT_END_S, draw_pick
 from nemesis.churn import Churn
 from nemesis.clock import Clock
@@ -37,11 +38,14 @@ Pair = tuple[Step, Step]
 MEMBERS: tuple[tuple[Nemesis, int], ...] = (
     *((Churn(), 3), (Trigger(), 4), (Deposed(), 4), (SlowAck(), 4)),
     *((Partition(), 4), (Kill(), 4), (Pause(), 3), (Stop(), 1), (Cloud(), 1)),
-    *((Latency(), 1), (LOSS, 1), (REORDER, 2), (DUPLICATE, 1), (Disk(), 2), (Clock(), 1)),
+    *((Latency(), 1), (LOSS, 1), (REORDER, 2), (DUPLICATE, 1), (Disk(), 3), (Clock(), 1)),
 )
 # Those that alone, in rapid succession, show what a mixture hides.
-ALONE: tuple[tuple[Nemesis, int], ...] = ((Churn(), 2), (Trigger(), 3), (Deposed(), 2), (SlowAck(), 5))
-ALONE_SHARE = 0.45
+ALONE: tuple[tuple[Nemesis, int], ...] = (
+    *((Churn(), 2), (Trigger(), 3), (Deposed(), 2), (SlowAck(), 5)),
+    *((BareMajority(), 3), (Disk(), 2)),
+)
+ALONE_SHARE = 0.5
 NOISE: tuple[PacketNemesis, ...] = (LOSS, DUPLICATE, REORDER)
 NOISE_SHARE = 0.5
 NOISE_AMOUNT = (0.01, 0.04)

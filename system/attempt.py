@@ -117,8 +117,8 @@ class Course:
         return self._nodes[(self._nodes.index(self.node) + 1) % len(self._nodes)]
 
     async def turn(self, leader: str = "") -> None:
-        """Goes on to the named leader, or to the next node. Pauses once a round of all nodes, longer every time:
-        right after an election they name nobody, or one another."""
+        """Goes on to the named leader, or to the next node. Pauses once a round of all nodes, longer every
+        time: right after an election they name nobody, or one another."""
         self.node = self.after(leader)
         self._turns += 1
         if self._turns % len(self._nodes) == 0:
