@@ -62,16 +62,21 @@ class BareMajority:
         force.cut.extend(links)
         await cluster.cut(links, "packets")
         won = await cluster.elected(before[1] if before else 0, ELECTED_WITHIN_S)
-        force.silence(everyone, "down")
-        force.injected[step.number] = _Down(conclude(everyone, {}, ["it failed half-way"], ""), everyone)
-        killed = await cluster.kill(everyone, lose_unsynced=False)
+        # Whom another fault holds down, that fault's heal starts again.
+        victims = tuple(node for node in everyone if force.silenced.get(node) != "down")
+        force.silence(victims, "down")
+        force.injected[step.number] = _Down(conclude(everyone, {}, ["it failed half-way"], ""), victims)
+        killed = await cluster.kill(victims, lose_unsynced=False)
         force.mend(links)
         await cluster.mend(links)
-        up = _bare_majority(everyone, old, won[0] if won is not None else None, step.options["pick"])
+        new = won[0] if won is not None else None
+        up = _bare_majority(victims, len(everyone) // 2 + 1, (old, new), step.options["pick"])
         started = await cluster.start_nodes(up)
         force.hear(up)
-        left = tuple(node for node in everyone if node not in up)
-        complaints = not_gone(killed, everyone) + not_replaced(killed, started, up)
+        left = tuple(node for node in victims if node not in up)
+        complaints = not_gone(killed, victims) + not_replaced(killed, started, up)
+        if victims != everyone:
+            complaints.append("not everybody was there to be killed")
         if won is None:
             complaints.append(f"nobody led in the place of {old}")
         proof = f"{old} isolated until another led; killed: all; back: {', '.join(up)}"
@@ -93,9 +98,10 @@ class BareMajority:
         )
 
 
-def _bare_majority(nodes: tuple[str, ...], old: str, new: str | None, pick: float) -> tuple[str, ...]:
+def _bare_majority(
+    nodes: tuple[str, ...], quorum: int, leaders: tuple[str, str | None], pick: float
+) -> tuple[str, ...]:
     """The old leader and the new one, and of the others as many as it takes."""
-    first = [node for node in nodes if node in (old, new)]
+    first = [node for node in nodes if node in leaders]
     others = [node for node in nodes if node not in first]
-    missing = len(nodes) // 2 + 1 - len(first)
-    return (*first, *drawn(others, pick, max(0, missing)))
+    return (*first, *drawn(others, pick, max(0, quorum - len(first))))

@@ -51,7 +51,7 @@ def test_the_issue_s_names_are_there() -> None:
     assert list(NEMESES) == [
         *("none", "partition", "pause", "kill", "stop", "cloud", "latency"),
         *("loss", "duplicate", "reorder", "corrupt", "rate", "workers", "gateway", "minio"),
-        *("churn", "trigger", "slow-ack", "deposed", "disk", "clock", "swarm"),
+        *("churn", "trigger", "slow-ack", "deposed", "bare-majority", "disk", "clock", "swarm"),
     ]
     assert list(WORKLOADS) == ["append", "register", "storage"]
 
