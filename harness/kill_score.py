@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from harness.sweep import Campaign, sweep
+from reports.host import host_facts
 from reports.text import table_of
 from system.mutants import Mutant
 
@@ -150,6 +152,40 @@ def _clients(one: Score) -> str:
         return f"not in {tried} seeds" if tried else ""
     seeds = statistics.median(search.seeds for search in found)
     return f"{seeds:g} seeds, {statistics.median(search.cpu_s for search in found):.1f} s"
+
+
+_HEAD = """# Track record
+
+Bugs that real implementations of Raft have had, each planted by overriding one method (`system/mutants/`),
+and how soon the simulator finds them: seeds and CPU seconds until the first violation, medians over searches
+from different seeds. *Clients alone*: found from what the clients saw, without a look inside.
+
+Written by `{command}` on {date}; {cpu}, {count} processors, load {load:.1f}, {python}.
+
+| id | bug | seen in | found by | seeds | CPU s (worst) | clients alone | what finds it |
+|---|---|---|---|---|---|---|---|
+"""
+
+
+def page(scores: Sequence[Score], command: str) -> str:
+    """The track record as a page: every bug, who had it, what finds it here, and how soon."""
+    host = host_facts()
+    head = _HEAD.format(
+        command=command,
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        cpu=host["cpu"]["model"],
+        count=host["cpu"]["count"],
+        load=host["load"][0],
+        python=host["python"],
+    )
+    said = summary(scores)
+    rows = "".join(f"| {' | '.join(_page_row(one))} |\n" for one in scores)
+    return f"{head}{rows}\n{said[0].upper()}{said[1:]}.\n"
+
+
+def _page_row(one: Score) -> list[str]:
+    id_, name, seen, *rest = _row(one)
+    return [id_, one.mutant.summary, seen, *rest, f"`crosswind sweep --mutant {name}`"]
 
 
 def summary(scores: Sequence[Score]) -> str:

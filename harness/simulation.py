@@ -15,7 +15,7 @@ from system.clusters.sim import SimCluster
 from system.mutants import planted
 from system.simulation.knobs import Knobs, drawn
 
-# Of the sweeps' seeds, one in so many has workers.
+# Of the sweeps' seeds, one in so many has workers; and those that run the real shell, which serves them.
 WORKERS_EVERY = 8
 
 
@@ -32,9 +32,8 @@ def tuning(plan: Plan, *, inside: bool = True) -> Tuning:
     """As the plan has it: a swarm's cluster is tuned by the seed, any other like the real ones."""
     if "swarm" not in plan.nemeses:
         return Tuning(Knobs(), inside=inside)
-    return Tuning(
-        drawn(plan.seed, sites.control_plane(plan.nodes)), plan.seed % WORKERS_EVERY == 0, inside=inside
-    )
+    knobs = drawn(plan.seed, sites.control_plane(plan.nodes))
+    return Tuning(knobs, workers=knobs.shell or plan.seed % WORKERS_EVERY == 0, inside=inside)
 
 
 def cluster_of(plan: Plan, clock: VirtualClock, tuned: Tuning, *, keeps_events: bool) -> SimCluster:

@@ -129,11 +129,12 @@ def on_dask(address: str) -> Iterator[tuple[Executor, int]]:
     """As `processes`, on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786. Raises
     ExecutorError."""
     try:
-        from distributed import Client
+        import distributed
     except ImportError:
         raise ExecutorError("--dask needs Dask: pip install 'crosswind[dask]'") from None
     try:
-        client = Client(address, timeout=CONNECT_S)
+        connect: Any = distributed.Client
+        client = connect(address, timeout=CONNECT_S)
     except (OSError, ValueError) as error:
         said = str(error).splitlines()[0]
         raise ExecutorError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -187,6 +188,7 @@ def add_mutant_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="json: one object at the end"
     )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the track record as a page, too")
     parser.add_argument("--cluster", choices=("sim", "local"), default="sim", help="where (default sim)")
     parser.add_argument("--campaigns", type=int, default=10, help="of the local cluster (default 10)")
     parser.add_argument(
@@ -206,7 +208,7 @@ def run_mutants(options: argparse.Namespace) -> int:
         raise OptionError("--campaigns, --seeds, --repeats: expected a whole number of at least 1")
     if options.cluster == "local":
         return _on_real_processes(chosen, options)
-    from harness.kill_score import Effort, score, summary, table
+    from harness.kill_score import Effort, page, score, summary, table
 
     effort = Effort(
         options.repeats, options.limit, options.client_repeats, options.client_limit, options.seed
@@ -215,12 +217,19 @@ def run_mutants(options: argparse.Namespace) -> int:
         scores = score(
             chosen, effort, executor, lambda one: print(f"{one.mutant.name} …", file=sys.stderr, flush=True)
         )
+    if options.write is not None:
+        options.write.write_text(page(scores, _command(options)), encoding="utf-8")
     if options.format == "json":
         print(json.dumps({"mutants": [one.to_json() for one in scores], "summary": summary(scores)}))
     else:
         print(table(scores))
         print(summary(scores))
     return 0 if all(one.killed or one.mutant.equivalent for one in scores) else 1
+
+
+def _command(options: argparse.Namespace) -> str:
+    """The line that writes the page again."""
+    return shlex.join(["crosswind", "mutants", f"--repeats={options.repeats}", f"--write={options.write}"])
 
 
 def _on_real_processes(chosen: Sequence[Mutant], options: argparse.Namespace) -> int:

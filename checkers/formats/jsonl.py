@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,7 +58,7 @@ def read_text(text: str, path: Path) -> History:
 def read_records(path: Path) -> list[tuple[int, Any]]:
     """Every line's number, from 1, and its JSON value. Raises HistoryError with path:line, or where there is
     no file."""
-    return _records(_bytes(path), path)
+    return _records(_lines(_bytes(path)), path)
 
 
 def _ops(raw: bytes, path: Path) -> list[Op]:
@@ -74,8 +74,9 @@ def _ops(raw: bytes, path: Path) -> list[Op]:
 
 
 def _ops_line_by_line(raw: bytes, path: Path) -> list[Op]:
+    """Past empty lines, as the decoder of all lines goes."""
     ops = []
-    for number, record in _records(raw, path):
+    for number, record in _records([line for line in _lines(raw) if line[1].strip()], path):
         try:
             ops.append(_op(record))
         except ValueError as error:
@@ -83,9 +84,9 @@ def _ops_line_by_line(raw: bytes, path: Path) -> list[Op]:
     return sorted_ops(ops)
 
 
-def _records(raw: bytes, path: Path) -> list[tuple[int, Any]]:
+def _records(lines: Iterable[tuple[int, bytes]], path: Path) -> list[tuple[int, Any]]:
     records: list[tuple[int, Any]] = []
-    for number, line in enumerate(_split(raw), 1):
+    for number, line in lines:
         try:
             records.append((number, parse(line)))
         except ValueError as error:  # bad UTF-8 too
@@ -93,9 +94,10 @@ def _records(raw: bytes, path: Path) -> list[tuple[int, Any]]:
     return records
 
 
-def _split(raw: bytes) -> Sequence[bytes]:
+def _lines(raw: bytes) -> list[tuple[int, bytes]]:
+    """Each with its number, from 1. What ends the last line begins no other."""
     lines = raw.split(b"\n")
-    return lines[:-1] if not lines[-1] else lines
+    return list(enumerate(lines[:-1] if not lines[-1] else lines, 1))
 
 
 def _bytes(path: Path) -> bytes:

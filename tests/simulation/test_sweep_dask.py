@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,9 +51,10 @@ def cluster(tmp_path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]
 
 
 def _wait_for_workers(address: str, count: int) -> None:
-    from distributed import Client
+    import distributed
 
-    with Client(address, timeout=60) as client:
+    connect: Any = distributed.Client
+    with connect(address, timeout=60) as client:
         client.wait_for_workers(count, timeout=60)
 
 
