@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from checkers import cli as files
 from checkers.verdict import worst
@@ -36,10 +37,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, without the usage above it."""
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="crosswind", description="Tests distributed systems under faults, and judges them."
-    )
+    parser = _Parser(prog="crosswind", description="Tests distributed systems under faults, and judges them.")
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
     judging = verbs.add_parser(

@@ -149,7 +149,8 @@ def _clients(one: Score) -> str:
     found = [search for search in one.clients if search.found]
     if not one.seen_by_clients:
         tried = sum(search.seeds for search in one.clients)
-        return f"not in {tried} seeds" if tried else ""
+        why = f": {one.mutant.unseen}" if one.mutant.unseen else ""
+        return f"not in {tried} seeds{why}" if tried else ""
     seeds = statistics.median(search.seeds for search in found)
     return f"{seeds:g} seeds, {statistics.median(search.cpu_s for search in found):.1f} s"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-import time
 from pathlib import Path
 from typing import TextIO
 
@@ -23,11 +22,11 @@ CLEAR = "\r\x1b[2K"
 
 def describe(progress: Progress) -> str:
     """Elapsed, operations a second, ok/fail/info, leader@term, the faults at work."""
-    elapsed_s = (time.monotonic_ns() - progress.began_ns) / 1e9
+    elapsed_s = (progress.now_ns() - progress.began_ns) / 1e9
     parts = [progress.plan.id, f"{elapsed_s:.0f}s", progress.phase]
     if progress.recorder is not None:
         ops = progress.recorder.ops
-        since = time.monotonic_ns() - 1_000_000_000
+        since = progress.now_ns() - 1_000_000_000
         recent = 0
         for op in reversed(ops):
             if op.time_ns < since:

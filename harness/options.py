@@ -68,7 +68,7 @@ OPTIONS = (
     Option(
         "nemesis", str, False, "faults; a comma puts several into one run, a repeated flag makes several runs"
     ),
-    Option("cluster", str, True, "where the system runs: local, docker"),
+    Option("cluster", str, True, "where the system runs: local, docker, sim"),
     Option("seed", _INT, True, "decides every random choice (default: drawn, and printed)"),
     Option("time-limit", _FLOAT, True, f"seconds of load and faults (default {TIME_LIMIT_S:g})"),
     Option("rate", _FLOAT, True, f"operations a second, all processes together (default {RATE:g})"),

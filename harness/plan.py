@@ -68,6 +68,13 @@ class Plan:
                 f"--nodes={self.nodes} --cluster={self.cluster}: its control plane has "
                 f"{' or '.join(map(str, counts))} nodes"
             )
+        _check_workload(self.workload, self.cluster)
+        lacks = sorted(WORKLOADS[self.workload].needs - CLUSTERS[self.cluster].capabilities)
+        if lacks:
+            raise PlanError(
+                f"--workload={self.workload} --cluster={self.cluster}: {self.workload} needs a cluster that"
+                f" {offers(lacks)}; {self.cluster} does not"
+            )
         for name in self.nemeses:
             least_nodes = NEMESES[name].min_nodes
             if self.nodes < least_nodes:
@@ -120,6 +127,14 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"nemeses": list(self.nemeses)}
+
+
+def _check_workload(workload: str, cluster: str) -> None:
+    """Raises PlanError unless the cluster has the services that the workload needs."""
+    if missing := sorted(WORKLOADS[workload].needs - CLUSTERS[cluster].capabilities):
+        raise PlanError(
+            f"--workload={workload} --cluster={cluster}: {workload} needs a cluster that {offers(missing)}"
+        )
 
 
 def _check_cluster(nemesis: str, cluster: str) -> None:

@@ -72,6 +72,11 @@ class _Shrinking:
         self._plainer()
         self._shorter()
         self._end_sooner()
+        # What the longer run needed, under its own tuning, this one may do without.
+        schedule = self._best.schedule
+        self._fewer(lambda fault: True)
+        if self._best.schedule != schedule:
+            self._end_sooner()
         best = replace(self._best, trace_hash=f"{self._best_probe.trace_hash:016x}")
         after = len(_faults(best.schedule))
         return Shrunk(best, self._tries, time.process_time() - self._began_s, before, after)
@@ -115,8 +120,8 @@ class _Shrinking:
         over_s = max((heal.at_s for _, heal in faults), default=0.0)
         for limit_s in (over_s + 1.0, over_s + 3.0):
             shorter = replace(plan, time_limit_s=max(3.0, round(limit_s, 1)))
-            is_shorter = shorter.length_s < self._best.plan.length_s
-            if is_shorter and self._attempt(replace(self._best, plan=shorter)):
+            is_smaller = shorter.length_s < self._best.plan.length_s or names != self._best.plan.nemeses
+            if is_smaller and self._attempt(replace(self._best, plan=shorter)):
                 return
 
     def _try(self, schedule: Schedule) -> bool:

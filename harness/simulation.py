@@ -9,6 +9,7 @@ from typing import Any
 from checkers.inside import Watchdog
 from harness.plan import Plan
 from harness.trial import Trial
+from nemesis import NEMESES
 from system.clusters import sites
 from system.clusters.clock import VirtualClock
 from system.clusters.sim import SimCluster
@@ -33,7 +34,9 @@ def tuning(plan: Plan, *, inside: bool = True) -> Tuning:
     if "swarm" not in plan.nemeses:
         return Tuning(Knobs(), inside=inside)
     knobs = drawn(plan.seed, sites.control_plane(plan.nodes))
-    return Tuning(knobs, workers=knobs.shell or plan.seed % WORKERS_EVERY == 0, inside=inside)
+    struck = any(NEMESES[name].on == "workers" for name in plan.nemeses)
+    workers = struck or knobs.shell or plan.seed % WORKERS_EVERY == 0
+    return Tuning(knobs, workers=workers, inside=inside)
 
 
 def cluster_of(plan: Plan, clock: VirtualClock, tuned: Tuning, *, keeps_events: bool) -> SimCluster:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +32,12 @@ CALM_S = 0.6
 
 @dataclass
 class Progress:
-    """A run as it is right now, for the live line."""
+    """A run as it is right now, for the live line. now_ns: the run's clock"""
 
     plan: Plan
     phase: str = "start"
     began_ns: int = 0
+    now_ns: Callable[[], int] = time.monotonic_ns
     recorder: Recorder | None = None
     watch: Watch | None = None
     harm: Harm | None = None
@@ -65,7 +67,7 @@ class Trial:
         self.abandoned = False
         self._given = schedule is not None
         self._show = show
-        self._progress = Progress(plan, began_ns=clock.now_ns(), recorder=self.recorder)
+        self._progress = Progress(plan, began_ns=clock.now_ns(), now_ns=clock.now_ns, recorder=self.recorder)
         self._phase("start")
 
     def prepare(self, cluster: Any) -> None:

@@ -26,6 +26,7 @@ from system.simulation.harms import POLL_S, Harms
 from system.simulation.knobs import MS, Knobs
 from system.simulation.network import Network, Pair
 from system.simulation.node import BOOT_NS, SimNode, Watching, ledger_term, terms
+from system.simulation.shell import ShellNode
 from system.simulation.stub import SimConversation, SimRegistry, SimStub
 from system.worker.agent import Agent
 from system.worker.config import AddressBook, Config
@@ -93,9 +94,8 @@ class SimCluster(Harms):
         self.network = Network(self.loop, seed, knobs, cross_cloud_ms)
         self._nodes: dict[str, SimNode] = {}
         self.watching = watch(self.nodes, self._term_at, self._terms) if watch is not None else None
-        self._nodes |= {
-            name: SimNode(self, name, number, seed, knobs) for number, name in enumerate(self.nodes)
-        }
+        host = ShellNode if knobs.shell else SimNode
+        self._nodes |= {name: host(self, name, number, seed, knobs) for number, name in enumerate(self.nodes)}
         self._draws = Draws(seed, "cluster")
         self._stubs: dict[Pair, SimStub] = {}
         self._agents: dict[str, asyncio.Task[None]] = {}
@@ -128,6 +128,8 @@ class SimCluster(Harms):
         for agent in self._agents.values():
             agent.cancel()
         self._agents.clear()
+        for node in self._nodes.values():
+            node.close()
 
     async def save_logs(self, into: Path) -> None:
         """As the local cluster's: events-*.jsonl and wal.jsonl of each node, lag.jsonl, exits.jsonl, and

@@ -28,6 +28,7 @@ class Driver:
                trusted after it
     on_commit: called with the time in seconds from a command's append here to its commit
     on_flush:  called after every flush, with the replica's node and the time of the flush
+    now_ns:    the clock that the replica goes by
     """
 
     def __init__(
@@ -35,10 +36,12 @@ class Driver:
         die: Callable[[BaseException], None],
         on_commit: Callable[[float], None],
         on_flush: Callable[[RaftNode, int], None],
+        now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._die = die
         self._on_commit = on_commit
         self._on_flush = on_flush
+        self._now_ns = now_ns
         self._flush_handle: asyncio.Handle | None = None
         # Commands and reads on their way to the replica, each a function of the time.
         self._lingering: list[Callable[[int], None]] = []
@@ -68,11 +71,11 @@ class Driver:
             if refusal is not None:
                 log.warning("refused a message: %s", refusal)
 
-        self._input(hand_over)
+        self.take_in(hand_over)
 
     def on_durable_threadsafe(self, mark: int) -> None:
         def on_durable() -> None:
-            self._input(lambda now_ns: self.replica.on_durable(now_ns, mark))
+            self.take_in(lambda now_ns: self.replica.on_durable(now_ns, mark))
 
         self._loop.call_soon_threadsafe(on_durable)
 
@@ -83,7 +86,7 @@ class Driver:
         def append(now_ns: int) -> None:
             def done(outcome: Outcome) -> None:
                 if isinstance(outcome, Applied):
-                    self._on_commit((time.monotonic_ns() - now_ns) / 1e9)
+                    self._on_commit((self._now_ns() - now_ns) / 1e9)
                 _settle(answer, outcome)
 
             self.replica.submit(now_ns, kind, command, done)
@@ -111,13 +114,14 @@ class Driver:
             for one in together:
                 one(now_ns)
 
-        self._input(hand_over)
+        self.take_in(hand_over)
 
-    def _input(self, hand_over: Callable[[int], None]) -> None:
+    def take_in(self, hand_over: Callable[[int], None]) -> None:
+        """Any input: hand_over gets the time, and the flush comes soon."""
         if self._stopped:
             return
         try:
-            hand_over(time.monotonic_ns())
+            hand_over(self._now_ns())
         except Exception as error:
             self._die(error)
             raise
@@ -129,7 +133,7 @@ class Driver:
 
     def _flush(self) -> None:
         self._flush_handle = None
-        now_ns = time.monotonic_ns()
+        now_ns = self._now_ns()
         try:
             self.replica.flush(now_ns)
         except Exception as error:
@@ -146,15 +150,15 @@ class Driver:
                 return
             self._timer.cancel()
         self._timer_ns = due_ns
-        delay_s = (due_ns - time.monotonic_ns()) / 1e9
+        delay_s = (due_ns - self._now_ns()) / 1e9
         self._timer = self._loop.call_later(max(delay_s, 0.0), self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
-        if time.monotonic_ns() < self.replica.next_deadline_ns:
+        if self._now_ns() < self.replica.next_deadline_ns:
             self._arm_timer()
         else:
-            self._input(self.replica.on_time)
+            self.take_in(self.replica.on_time)
 
 
 def _settle(answer: asyncio.Future[Any], outcome: Any) -> None:

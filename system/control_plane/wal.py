@@ -52,8 +52,8 @@ class Wal:
         self.recovered: Recovered = found.recovered
         # What was cut off, in words; "" for a log that ended well.
         self.torn: str = found.torn
-        self._frames, self._length_bytes = found.frames, found.good_bytes
-        self._store_synced(self._length_bytes)
+        self._frames, self.length_bytes = found.frames, found.good_bytes
+        self._store_synced(self.length_bytes)
         self._queue: list[tuple[Sequence[Record], int]] = []
         self._changed = threading.Condition()
         self._closing = False
@@ -81,6 +81,14 @@ class Wal:
             self._queue.append((records, mark))
             self._changed.notify()
 
+    def write_queued(self) -> int:
+        """The first half of a group commit, of which sync is the second: everything queued becomes one frame
+        of the file. Returns its mark. For the writer alone, and only where something is queued."""
+        with self._changed:
+            batch, self._queue = self._queue, []
+        self._write_frame([record for records, _ in batch for record in records])
+        return batch[-1][1]
+
     def sync(self, length_bytes: int) -> None:
         """Returns once the first length_bytes of the log would survive the machine, and has noted so in
         wal.synced."""
@@ -100,24 +108,23 @@ class Wal:
 
     def _run(self, on_durable: Callable[[int], None], on_failure: Callable[[BaseException], None]) -> None:
         try:
-            while batch := self._take():
-                self._write_frame([record for records, _ in batch for record in records])
+            while self._wait():
+                mark = self.write_queued()
                 started = time.perf_counter()
-                self.sync(self._length_bytes)
+                self.sync(self.length_bytes)
                 if self._on_sync:
                     self._on_sync(time.perf_counter() - started)
-                on_durable(batch[-1][1])
+                on_durable(mark)
         except Exception as error:
             # Never retried: after a failed fsync the kernel may have dropped the pages and call them clean.
             on_failure(error)
 
-    def _take(self) -> list[tuple[Sequence[Record], int]]:
-        """Everything queued, once there is something; [] when closing."""
+    def _wait(self) -> bool:
+        """Until something is queued. False: nothing is any more, and the log is closing."""
         with self._changed:
             while not self._queue and not self._closing:
                 self._changed.wait()
-            batch, self._queue = self._queue, []
-            return batch
+            return bool(self._queue)
 
     def _write_frame(self, records: Sequence[Record]) -> None:
         frame = encode_frame(self._frames + 1, records)
@@ -125,7 +132,7 @@ class Wal:
         while rest:
             rest = rest[os.write(self._fd, rest) :]
         self._frames += 1
-        self._length_bytes += len(frame)
+        self.length_bytes += len(frame)
 
     def _create(self, path: Path) -> None:
         """Header first, under another name: a log without a whole header never exists."""

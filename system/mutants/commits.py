@@ -53,6 +53,7 @@ COMMITS = (
         "an entry of an earlier term is committed by counting (figure 8)",
         ("logcabin#44", "PySyncObj#169"),
         Place(NODE, "may_commit", _any_term_commits),
+        unseen="three leaders must fall in a row, each before its no-op is on a majority",
     ),
     Mutant(
         "C02",

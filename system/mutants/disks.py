@@ -61,6 +61,7 @@ DISKS = (
         ("yugabyte#32875", "nats#7564"),
         Place(WAL, "sync", _sync_now_and_then),
         simulated=Place(REPLICA, "persist", _durable_once_written),
+        unseen="the machines of a majority must die in the milliseconds between write and sync",
         nemeses=("kill",),
         caught_by=("committed-log", "monotone", "log-matching"),
     ),

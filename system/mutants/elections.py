@@ -100,6 +100,7 @@ ELECTIONS = (
         "a vote is refused where the term or the index is lower, which is too strict",
         ("hashicorp/raft#94",),
         Place(NODE, "log_is_up_to_date", _both_or_nothing),
+        unseen="it costs availability while a node is away, which to clients is as if two were away",
     ),
     Mutant(
         "E08",
@@ -121,6 +122,7 @@ ELECTIONS = (
         "votes and acknowledgements leave before what they promise is durable",
         ("cubefs#4070", "tikv#994"),
         Place(NODE, "hold_until", _never_wait),
+        unseen="the machine must die in the milliseconds between the answer and the sync, on a majority",
     ),
     Mutant(
         "E14",
@@ -143,6 +145,7 @@ ELECTIONS = (
         "an isolated leader never steps down",
         ("c5#269",),
         Place(NODE, "check_quorum", _lead_for_ever),
+        unseen="reads and writes need a majority all the same; whoever asks it only waits",
     ),
     Mutant(
         "E17",

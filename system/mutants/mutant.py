@@ -44,6 +44,7 @@ class Mutant:
     besides:  names of other mutants that must be planted too for this one to show
     only_simulated: what it changes is part of the simulator: no real node can have it
     equivalent: why nobody can tell it from the correct system; "" where somebody can
+    unseen:   why clients hardly ever see it; "" where they do
     workload, nemeses: the run on real processes that is meant to show it; none: nobody has tried
     caught_by: the checkers that are right to object in such a run
     """
@@ -57,6 +58,7 @@ class Mutant:
     besides: tuple[str, ...] = ()
     only_simulated: bool = False
     equivalent: str = ""
+    unseen: str = ""
     workload: str = "append"
     nemeses: tuple[str, ...] = ()
     caught_by: tuple[str, ...] = ()

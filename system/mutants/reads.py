@@ -61,6 +61,7 @@ READS = (
         "ReadIndex counts acknowledgements of messages from before the read",
         ("etcd#20418",),
         Place(NODE, "on_append_entries_reply", _any_answer_counts),
+        unseen="a read must reach the old leader within a late answer's round trip, after another's write",
     ),
     Mutant(
         "R03",

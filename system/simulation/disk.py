@@ -126,8 +126,7 @@ class SimDisk:
 
     def crash(self, *, lose_unsynced: bool) -> int:
         """The process is gone; with lose_unsynced the machine was. Returns how many bytes are lost."""
-        self._queue, self._busy, self._boot = _Batch(), False, self._boot + 1
-        self.fails = False
+        self._forget()
         if not lose_unsynced:
             return 0
         if not self.directory_is_synced:
@@ -143,6 +142,14 @@ class SimDisk:
             self._tail = torn[: self._draws.below(len(torn))]
         return lost_bytes
 
+    def _forget(self) -> None:
+        """What the process had not written yet, and what it waited for."""
+        self._queue, self._busy, self._boot = _Batch(), False, self._boot + 1
+        self.fails = False
+
+    def close(self) -> None:
+        """Nobody needs it any more. Idempotent."""
+
     def flip(self, pick: float) -> int | None:
         """Turns one bit of a synced record over; returns the frame's number, None where there is none."""
         if not self.synced:
@@ -155,7 +162,7 @@ class SimDisk:
         return at + 1
 
     def _place(self, data: bytearray) -> int:
-        """Of the byte whose lowest bit turns: mostly a digit within the records, which leaves them readable."""
+        """Of the byte whose lowest bit turns: mostly a digit of the records, which leaves them readable."""
         start = data.index(b'"records"')
         digits = [place for place in range(start, len(data)) if chr(data[place]).isdigit()]
         if digits and self._draws.below(READ_EVERY):
@@ -184,7 +191,7 @@ class SimDisk:
     def _begin(self) -> None:
         """Writes what is queued, and syncs it."""
         batch, self._queue, self._busy = self._queue, _Batch(), True
-        self.frames.append(Frame(batch.records))
+        self._put(batch.records)
         self._loop.at(self._loop.now_ns + self._sync_takes_ns(), self._end, self._boot, batch)
 
     def _end(self, boot: int, batch: _Batch) -> None:
@@ -194,12 +201,20 @@ class SimDisk:
         if self.fails:
             self._on_failure()
             return
-        self.synced = len(self.frames)
+        self._note_synced()
         self._busy = False
         self._on_records(batch.records)
         if self._queue.records:
             self._begin()
         self._on_synced(batch.mark)
+
+    def _put(self, records: list[Record]) -> None:
+        """They are in the file, and not synced."""
+        self.frames.append(Frame(records))
+
+    def _note_synced(self) -> None:
+        """Whatever is in the file is synced."""
+        self.synced = len(self.frames)
 
     def _sync_takes_ns(self) -> int:
         """Half as long as usual to twice as long, and now and then ten times."""

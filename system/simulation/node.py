@@ -163,10 +163,14 @@ class SimNode:
             draw_election_timeout_ns=lambda: timeouts.between(low_ns, high_ns),
             now_ns=self.local_ns(),
         )
-        driver = SimpleNamespace(replica=self.replica)
+        self._host(self.replica)
+
+    def _host(self, replica: Replica) -> None:
+        """Everything around the replica."""
+        driver = SimpleNamespace(replica=replica)
         gate: Any = SimpleNamespace(driver=driver)
         self.registry = Registry(gate, OFFLINE_AFTER_S, lambda: self.local_ns() / 1e9)
-        self._service = Service(self.name, self.boot, self.replica, self.registry, self._peers)
+        self._service = Service(self.name, self.boot, replica, self.registry, self._peers)
         self._timer_ns = NEVER
         self.do(_nothing)
 
@@ -181,6 +185,10 @@ class SimNode:
         for reply in gone.values():
             reply(call_error(grpc.StatusCode.UNAVAILABLE, "the connection was reset"))
         return self.disk.crash(lose_unsynced=lose_unsynced)
+
+    def close(self) -> None:
+        """The run is over. Idempotent."""
+        self.disk.close()
 
     def pause(self) -> None:
         self.paused = True
@@ -198,6 +206,10 @@ class SimNode:
             waiting[place], waiting[other] = waiting[other], waiting[place]
         for callback, args in waiting:
             self.loop.at(self.loop.now_ns, callback, *args)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Timers that have become due meanwhile go off."""
         self._timer_ns = self.loop.now_ns
         self.loop.at(self._timer_ns, self._on_timer, self.boot, self._timer_ns)
 
@@ -213,10 +225,10 @@ class SimNode:
         self.world.trace(self.number, _NUMBERS[type(message)], message.term)
         if self._probes is not None:
             self._probes.heard(src, message)
-        self.do(replica.on_message, src, message)
+        self._take_message(replica, src, message)
 
     def serve(self, method: str, request: Any, reply: Callable[[Any], None]) -> None:
-        if self._service is None:
+        if self.replica is None:
             reply(call_error(grpc.StatusCode.UNAVAILABLE, "the connection was refused"))
             return
         if self.paused:
@@ -225,7 +237,7 @@ class SimNode:
         self.world.trace(self.number, 5, len(method))
         self.world.asks()
         self._requests += 1
-        number, service = self._requests, self._service
+        number = self._requests
         self._unanswered[number] = reply
         watching = self.world.watching
         committed = watching.committed if watching is not None else 0
@@ -237,7 +249,7 @@ class SimNode:
                     watching.has_read(self.name, self.loop.now_ns, response.applied_index, committed)
                 waiting(response)
 
-        self.do(service.serve, method, request, answer)
+        self._take_request(method, request, answer)
 
     def _on_synced(self, mark: int) -> None:
         if self.paused:
@@ -246,7 +258,17 @@ class SimNode:
         replica = self.replica
         if replica is not None:
             self.world.trace(self.number, 6, mark)
-            self.do(replica.on_durable, mark)
+            self._take_durable(replica, mark)
+
+    def _take_message(self, replica: Replica, src: str, message: Message) -> None:
+        self.do(replica.on_message, src, message)
+
+    def _take_request(self, method: str, request: Any, answer: Callable[[Any], None]) -> None:
+        assert self._service is not None
+        self.do(self._service.serve, method, request, answer)
+
+    def _take_durable(self, replica: Replica, mark: int) -> None:
+        self.do(replica.on_durable, mark)
 
     def _on_records(self, records: Sequence[Record]) -> None:
         if self.world.watching is not None:
@@ -284,7 +306,7 @@ class SimNode:
         if self.replica is replica:
             self._arm()
 
-    def _die(self, error: Exception) -> None:
+    def _die(self, error: BaseException) -> None:
         """Any exception ends a real node on the spot."""
         if self.world.watching is not None:
             self.world.watching.died(self.name, self.loop.now_ns, f"{type(error).__name__}: {error}")
@@ -296,12 +318,18 @@ class SimNode:
         """One lazy timer: it is set anew only for what is due earlier; what is due later finds it firing for
         nothing."""
         assert self.replica is not None
-        away_ns = (self.replica.node.next_deadline_ns - self._rated_local_ns) / self._rate
-        due_ns = self._rated_ns + int(away_ns) + 1
+        due_ns = self._loop_ns(self.replica.node.next_deadline_ns)
         if due_ns < self._timer_ns:
             self._timer_ns = due_ns
-            late_ns = self._lags_ns[self._draws.below(len(self._lags_ns))] if self._lags_ns else 0
-            self.loop.at(due_ns + late_ns, self._on_timer, self.boot, due_ns)
+            self.loop.at(due_ns + self._late_ns(), self._on_timer, self.boot, due_ns)
+
+    def _loop_ns(self, local_ns: int) -> int:
+        """When, by the loop's time, the node's own clock will show this."""
+        return self._rated_ns + int((local_ns - self._rated_local_ns) / self._rate) + 1
+
+    def _late_ns(self) -> int:
+        """How late the next timer goes off."""
+        return self._lags_ns[self._draws.below(len(self._lags_ns))] if self._lags_ns else 0
 
     # What goes out: the replica's transport, and its event log.
 

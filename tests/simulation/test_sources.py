@@ -14,7 +14,7 @@ SOURCES = sorted(
     for pattern in (
         *("system/simulation/*.py", "system/clusters/sim.py", "system/raft/*.py", "nemesis/*.py"),
         *("system/control_plane/replica.py", "system/control_plane/state_machine.py", "checkers/inside.py"),
-        *("harness/load.py", "harness/harm.py", "harness/trial.py", "harness/watch.py", "workloads/*.py"),
+        *("harness/load.py", "harness/harm.py", "harness/watch.py", "workloads/*.py"),
         *("system/client.py", "system/worker/agent.py", "system/worker/registry.py"),
     )
     for path in ROOT.glob(pattern)
