@@ -194,6 +194,15 @@ def commits(*indexes: int) -> Told:
     return tell
 
 
+def commits_again_after_a_boot(story: Story) -> None:
+    """What is committed is not on disk: a boot learns it anew."""
+    story.everywhere(1, 1)
+    story.commits(A, 2, 1, "leader")
+    story.boot(A, 1)
+    story.has(A, 1, 1, recovered=True)
+    story.commits(A, 1, 2)
+
+
 def counts_in_term_3(*log: int) -> Told:
     """The leader of term 3 commits all it has."""
 

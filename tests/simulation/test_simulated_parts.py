@@ -191,3 +191,26 @@ def test_knobs_that_are_none(said: Any) -> None:
     with pytest.raises(KnobError, match=r"^knob") as error:
         from_json(said)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"max_batch": 0},
+        {"max_batch": 2.5},
+        {"election_ms": []},
+        {"election_ms": [300]},
+        {"election_ms": [600, 300]},
+        {"election_ms": [0, 0]},
+        {"election_ms": [300, 600, 900]},
+        {"sync_ms": -1.0},
+        {"sync_ms": float("nan")},
+        {"jitter_ms": float("inf")},
+        {"drift": [-1.0]},
+        {"sync_samples_ms": [-5.0]},
+    ],
+)
+def test_knobs_that_no_cluster_can_have(said: dict[str, Any]) -> None:
+    with pytest.raises(KnobError, match=r"^knob") as error:
+        from_json(said)
+    assert "\n" not in str(error.value)
