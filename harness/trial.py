@@ -140,8 +140,8 @@ class Trial:
 
     @property
     def _recovery_deadline_s(self) -> float:
-        """A swarm's election timeouts may be so close together that votes split for a while; and waiting costs
-        nothing where time is virtual."""
+        """A swarm's election timeouts may be so close together that votes split for a while; and where time
+        is virtual, waiting costs nothing."""
         return 3 * RECOVERY_DEADLINE_S if self.clock.virtual else RECOVERY_DEADLINE_S
 
     @contextlib.asynccontextmanager
