@@ -42,3 +42,9 @@ def test_links_lead_somewhere() -> None:
             assert target.startswith("http") or (document.parent / target).exists(), (
                 f"{document.name}: {target}"
             )
+
+
+def test_the_track_record_is_of_the_bugs_there_are() -> None:
+    page = (ROOT / "docs" / "track-record.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([A-Z]\d\d) \| (.*?) \|", page, re.MULTILINE)
+    assert rows == [(mutant.id, mutant.summary) for mutant in MUTANTS.values()]
