@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PROTOS := $(wildcard proto/*.proto)
 
-.PHONY: help setup nemesis nemesis-docker baseline bench-checkers bench-sim bench-failover test mutate-judges lint proto wheel engine build clean \
+.PHONY: help setup nemesis nemesis-docker baseline bench-checkers bench-sim bench-shrink bench-failover test mutate-judges lint proto wheel engine build clean \
 	sim-up sim-down sim-reset sim-ps sim-logs sim-sizes sim-ping
 
 help: ## show this
@@ -31,6 +31,9 @@ bench-checkers: setup ## measure how fast histories are judged, beside Porcupine
 
 bench-sim: setup ## measure how fast the simulator is, every check included
 	$(BIN)/python -m benchmarks.simulator $(BENCH)
+
+bench-shrink: setup ## measure how small failing schedules get
+	$(BIN)/python -m benchmarks.shrinking $(BENCH)
 
 bench-failover: setup ## measure failover in the simulator beside the local cluster's (some minutes)
 	$(BIN)/python -m benchmarks.failover $(BENCH)
