@@ -2,8 +2,8 @@
 
     python -m benchmarks.shrinking [--repeats N]
 
-Printed for each bug: faults before and after, runs and CPU seconds it took; and over all of them the median and
-the 95th percentile. What a bug shows first differs from seed to seed, so the searches begin at different seeds.
+Printed for each bug: faults before and after, runs and CPU seconds it took; and over all of them the median
+and the 95th percentile. What a bug shows first differs from seed to seed, so searches begin at different ones.
 """
 
 from __future__ import annotations
@@ -59,10 +59,9 @@ def main() -> None:
         ("runs", [float(shrunk.tries) for shrunk in every]),
         ("CPU s", [shrunk.cpu_s for shrunk in every]),
     ):
-        median, high, most = statistics.median(values), percentile_95(values), max(values)
-        print(
-            f"{what:<12} median {median:.3g}, 95th percentile {high:.3g}, at most {most:.3g} (n = {len(values)})"
-        )
+        median, high = statistics.median(values), percentile_95(values)
+        most = f"most {max(values):.3g} (n = {len(values)})"
+        print(f"{what:<12} median {median:.3g}, 95th percentile {high:.3g}, {most}")
 
 
 if __name__ == "__main__":
