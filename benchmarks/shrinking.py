@@ -3,7 +3,7 @@
     python -m benchmarks.shrinking [--repeats N]
 
 Printed for each bug: faults before and after, runs and CPU seconds it took; and over all of them the median
-and the 95th percentile. What a bug shows first differs from seed to seed, so searches begin at different ones.
+and the 95th percentile. What a bug shows first differs from seed to seed: searches begin at different ones.
 """
 
 from __future__ import annotations

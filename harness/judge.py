@@ -9,9 +9,11 @@ from checkers.history import HistoryError
 from checkers.verdict import Validity, Verdict
 from nemesis import NEMESES
 from reports.record import RecordError, Run
-from system.clusters.sim import SimCluster
 from workloads import WORKLOADS
 from workloads.workload import Workload
+
+# The clock of a simulated run, in run.json.
+VIRTUAL = "virtual"
 
 
 def judge(run: Run, crash: str | None = None) -> list[Verdict]:
@@ -21,7 +23,7 @@ def judge(run: Run, crash: str | None = None) -> list[Verdict]:
     Raises RecordError for a run whose workload or nemeses are not known here."""
     crash = crash or _crash_of(run.meta)
     names = dict.fromkeys([*RUN_CHECKERS, *_workload(run).checkers, *_checkers_of_nemeses(run)])
-    if run.meta["plan"].get("cluster") == SimCluster.name:
+    if run.meta.get("clock") == VIRTUAL:
         names |= dict.fromkeys(OF_THE_SIMULATOR)
         if run.history.facts.get("workers") == []:  # a swarm's cluster need not have any
             names.pop("workers", None)

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.plan import CONCURRENCY, NODES, RATE, TIME_LIMIT_S, Plan, PlanError
+from harness.errors import PlanError
+from harness.plan import CONCURRENCY, NODES, RATE, TIME_LIMIT_S, Plan
 from nemesis import NEMESES
 
 DEFAULT_WORKLOADS = ("append", "register")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
+from harness.errors import PlanError
 from nemesis import NEMESES
 from nemesis.schedule import lacking, offers
 from system.clusters.registry import CLUSTERS
@@ -17,10 +18,6 @@ TIME_LIMIT_S = 12.0
 RATE = 80.0
 CONCURRENCY = 12
 NODES = 3
-
-
-class PlanError(ValueError):
-    """A plan that cannot be carried out; the message says what is wrong and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from checkers.verdict import Validity, Verdict, worst
 from harness import simulation
-from harness.judge import judge
+from harness.judge import VIRTUAL, judge
 from harness.plan import Plan
 from harness.trial import Progress, Trial
 from nemesis.nemesis import Step
@@ -25,7 +25,6 @@ from system.clusters.registry import CLUSTERS
 # Where runs land, below the project or the folder one works in.
 RUNS = Path("reports/runs")
 LOOP_LAG_FLAG_NS = 20_000_000
-VIRTUAL = "virtual"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from harness.plan import Plan, PlanError
+from harness.errors import PlanError
+from harness.plan import Plan
 from harness.simulation import Tuning
 from nemesis.schedule import Schedule, ScheduleError, from_json, to_json
 from reports.record import RecordError

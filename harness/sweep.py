@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.errors import ExecutorError
 from harness.plan import Plan
 from harness.probe import Probe, probe
 
@@ -118,10 +119,6 @@ class _Here(Executor):
 CONNECT_S = 10.0
 # A planted bug is in the whole process, and Dask may run several tasks in one.
 _ALONE = threading.Lock()
-
-
-class ExecutorError(Exception):
-    """Nobody to carry the sweep out; one line that says why, and what to do."""
 
 
 @contextmanager

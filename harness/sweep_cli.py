@@ -13,7 +13,8 @@ from pathlib import Path
 
 from checkers.cli import EXIT_CODES, OptionError, duration_s
 from checkers.verdict import Validity
-from harness.plan import PlanError, known
+from harness.errors import PlanError
+from harness.plan import known
 from harness.run import RUNS, carry_out
 from harness.sweep import CONCURRENCY, NEMESES, RATE, WORKLOADS, Campaign, Tally, on_dask, processes, sweep
 from nemesis import NEMESES as ALL_NEMESES

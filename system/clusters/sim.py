@@ -99,9 +99,7 @@ class SimCluster(Harms):
         self._draws = Draws(seed, "cluster")
         self._stubs: dict[Pair, SimStub] = {}
         self._agents: dict[str, asyncio.Task[None]] = {}
-        self._paused_workers: dict[str, bool] = {}
         self._asked_to_end: set[str] = set()
-        self._down: set[str] = set(self.nodes)
         self._calm_ns = 0
         self._healthy = 0
 
@@ -168,7 +166,6 @@ class SimCluster(Harms):
 
     def ended(self, node: SimNode, why: str) -> None:
         """A node ended by itself."""
-        self._down.add(node.name)
         self._changed()
         if node.name not in self._asked_to_end:
             self.exits.append({"node": node.name, "time_ns": self.loop.now_ns, "code": 4, "why": why})
@@ -227,7 +224,6 @@ class SimCluster(Harms):
             return
         self._starts_on_a_flipped_log(name)
         self.starts[name] = self.starts.get(name, 0) + 1
-        self._down.discard(name)
         self._changed()
 
     # Where everybody is, and how they are.
@@ -379,7 +375,6 @@ class SimCluster(Harms):
         pid, lost_bytes = self._pid(name), 0
         if name in self._nodes:
             self._asked_to_end.add(name)
-            self._down.add(name)
             lost_bytes = self._nodes[name].crash(lose_unsynced=lose_unsynced)
         else:
             self._stop_worker(name)

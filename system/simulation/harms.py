@@ -39,7 +39,6 @@ class Harms:
     nodes: tuple[str, ...]
     _nodes: dict[str, SimNode]
     _asked_to_end: set[str]
-    _down: set[str]
 
     def __init__(self) -> None:
         self._triggers: dict[int, Trigger] = {}
@@ -146,7 +145,6 @@ class Harms:
         """Comes right after the step that sent the message."""
         self._changed()
         fact["lost_bytes"] = node.crash(lose_unsynced=trigger.lose_unsynced)
-        self._down.add(node.name)
         self._harmed()
         self.loop.at(self.loop.now_ns + int(trigger.down_ms * MS), self._rise, node.name)
 

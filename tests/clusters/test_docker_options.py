@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.plan import Plan, PlanError
+from harness.errors import PlanError
+from harness.plan import Plan
 from system.clusters.docker import DockerCluster
 from system.clusters.errors import ClusterError
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import harness.cli
+import harness.judge
 from checkers import CHECKERS
 from checkers.verdict import Anomaly, Validity, Verdict
 from harness.cli import main
@@ -45,7 +45,7 @@ def test_judge_exits_with_the_verdict(
         Verdict(f"c{i}", Validity(word), "said", (Anomaly("odd", "why"),) if word == "no" else ())
         for i, word in enumerate(validities)
     ]
-    monkeypatch.setattr(harness.cli, "judge", lambda run: verdicts)
+    monkeypatch.setattr(harness.judge, "judge", lambda run: verdicts)
     assert main(["judge", str(saved(tmp_path))]) == code
     said = capsys.readouterr().out
     assert all(f"c{i}" in said for i in range(len(verdicts)))

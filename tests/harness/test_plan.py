@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harness.plan import Plan, PlanError
+from harness.errors import PlanError
+from harness.plan import Plan
 from system.clusters.registry import CLUSTERS
 
 
