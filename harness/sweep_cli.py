@@ -18,6 +18,7 @@ from harness.plan import known
 from harness.run import RUNS, carry_out
 from harness.sweep import CONCURRENCY, NEMESES, RATE, WORKLOADS, Campaign, Tally, on_dask, processes, sweep
 from nemesis import NEMESES as ALL_NEMESES
+from reports.words import count
 from system.mutants import MUTANTS, Mutant, resolve
 from workloads import WORKLOADS as ALL_WORKLOADS
 
@@ -142,14 +143,14 @@ class _Live:
 
 def _summary(tally: Tally) -> str:
     per_cpu = tally.simulated_s / max(tally.cpu_s, 1e-9)
+    done = f"{count(tally.probes, 'seed')}, {count(tally.operations, 'operation')}"
     said = (
-        f"{tally.probes} seeds, {tally.operations} operations, {tally.simulated_s:.0f} simulated s in"
-        f" {tally.cpu_s:.1f} CPU s ({per_cpu:.0f} a CPU s), in {tally.wall_s:.1f} s;"
-        f" {len(tally.found)} violations"
+        f"{done}, {tally.simulated_s:.0f} simulated s in {tally.cpu_s:.1f} CPU s ({per_cpu:.0f} a CPU s),"
+        f" in {tally.wall_s:.1f} s; {count(len(tally.found), 'violation')}"
     )
     if tally.vacuous:
         reasons = "; ".join(f"{reason}: {n}" for reason, n in tally.vacuous.most_common())
-        said += f"\n{tally.vacuous.total()} runs could have shown nothing ({reasons})"
+        said += f"\n{count(tally.vacuous.total(), 'run')} could have shown nothing ({reasons})"
     return said
 
 

@@ -57,7 +57,7 @@ def test_a_planted_bug(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     """It is named with the line that finds it again; the recorded run shows the same, judged anew."""
     assert main(["sweep", "--seeds", "50", "--mutant", "C01"]) == 1
     said = capsys.readouterr().out
-    assert re.search(r"; 1 violations\n(.*\n)*\nseed \d+: invariants: commit-of-earlier-term: ", said)
+    assert re.search(r"; 1 violation\n(.*\n)*\nseed \d+: invariants: commit-of-earlier-term: ", said)
     (run,) = runs(tmp_path)
     assert f"report:  {run.relative_to(tmp_path)}/report.html" in said and (run / "report.html").exists()
     assert main(["judge", str(run)]) == 1
