@@ -99,10 +99,11 @@ class Load:
         finally:
             self._stopped.cancel()
 
-    async def command(self, deadline_s: float) -> bool:
+    async def command(self, deadline_s: float, *, ask_twice: bool = False) -> bool:
         """Has the control plane acknowledge one drawn write; whether that came in time. Is anyone in
         charge?"""
-        return await self._insist("control-plane", [self._draw_write()], deadline_s) == 1
+        writes = [self._draw_write()]
+        return await self._insist("control-plane", writes, deadline_s, ask_twice=ask_twice) == 1
 
     async def final_reads(self, deadline_s: float) -> tuple[int, int]:
         """Reads everything that was ever written to once more; returns (wanted, answered)."""
@@ -110,7 +111,12 @@ class Load:
         return len(reads), await self._insist(self._workload.service, reads, deadline_s)
 
     async def _insist(
-        self, service: Service, operations: Sequence[tuple[str, Any]], deadline_s: float
+        self,
+        service: Service,
+        operations: Sequence[tuple[str, Any]],
+        deadline_s: float,
+        *,
+        ask_twice: bool = False,
     ) -> int:
         """Tries each until it is ok, one after another, by a client that follows the leader, or goes from
         worker to worker; returns how many were within the time."""
@@ -123,7 +129,7 @@ class Load:
                     process = self._new_process()
                     client = await self._open(slot, process)
                     continue
-                kind = await self._operate(client, slot, process, *operations[done], ask_twice=False)
+                kind = await self._operate(client, slot, process, *operations[done], ask_twice=ask_twice)
                 done += kind == "ok"
                 if kind == "fail":
                     await asyncio.sleep(PAUSE_S)

@@ -129,7 +129,8 @@ class Trial:
         await self._until(self._workers_online, WORKERS_DEADLINE_S)
         self._phase("recovered")
         for _ in range(CALM_COMMANDS):
-            await load_.command(RECOVERY_DEADLINE_S)
+            # Twice, so that every run shows whether what is sent again takes effect again.
+            await load_.command(RECOVERY_DEADLINE_S, ask_twice=True)
         calm_until = now_s() + CALM_S
         self._phase("final")
         wanted, answered = await load_.final_reads(FINAL_READS_DEADLINE_S)
