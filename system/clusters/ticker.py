@@ -22,12 +22,13 @@ NORMAL_SYNC_NS = 20_000_000
 
 
 def main(path: Path) -> None:
+    # From before the file is there, and from one reading of the clock to the next: no moment goes unmeasured.
+    now_ns = time.monotonic_ns()
     with path.open("a", buffering=1) as file, path.with_suffix(".probe").open("wb", buffering=0) as probe:
         threading.Thread(target=_time_syncs, args=(probe.fileno(), file), daemon=True).start()
         while True:
-            due_ns = time.monotonic_ns() + PERIOD_NS
             time.sleep(PERIOD_NS / 1e9)
-            _report(file, due_ns)
+            now_ns = _report(file, now_ns + PERIOD_NS)
 
 
 def _time_syncs(probe_fd: int, file: TextIO) -> None:
@@ -41,10 +42,12 @@ def _time_syncs(probe_fd: int, file: TextIO) -> None:
         time.sleep(SYNC_PERIOD_S)
 
 
-def _report(file: TextIO, due_ns: int) -> None:
+def _report(file: TextIO, due_ns: int) -> int:
+    """The time it is, ns."""
     now_ns = time.monotonic_ns()
     if now_ns - due_ns > REPORTED_LAG_NS:
         file.write(f"[{now_ns}, {now_ns - due_ns}]\n")
+    return now_ns
 
 
 if __name__ == "__main__":

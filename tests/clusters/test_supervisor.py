@@ -268,12 +268,12 @@ def test_what_cannot_be_done_is_one_clear_line(tmp_path: Path) -> None:
 
 def test_the_ticker_writes_down_how_late_this_host_is(tmp_path: Path) -> None:
     lag = tmp_path / "lag.jsonl"
+    began_ns = time.monotonic_ns()
     ticker = subprocess.Popen(
         [sys.executable, "-m", "system.clusters.ticker", str(lag)], env=python_env(os.environ)
     )
     try:
         wait_until(lag.exists)
-        began_ns = time.monotonic_ns()
         ticker.send_signal(signal.SIGSTOP)
         wait_until(lambda: process_state(ticker.pid) == "T")
         stopped_ns = time.monotonic_ns()
@@ -287,7 +287,7 @@ def test_the_ticker_writes_down_how_late_this_host_is(tmp_path: Path) -> None:
         wait_until(lambda: any(lag_ns > 190_000_000 for _, lag_ns in lags()))
         time_ns, lag_ns = next(entry for entry in lags() if entry[1] > 190_000_000)
         assert began_ns < stopped_ns < resumed_ns < time_ns
-        assert lag_ns < time_ns - began_ns + 10_000_000
+        assert lag_ns < time_ns - began_ns
         assert all(lag_ns > 5_000_000 for _, lag_ns in lags())
     finally:
         ticker.kill()
