@@ -12,9 +12,6 @@ from reports.record import RecordError, Run
 from workloads import WORKLOADS
 from workloads.workload import Workload
 
-# The clock of a simulated run, in run.json.
-VIRTUAL = "virtual"
-
 
 def judge(run: Run, crash: str | None = None) -> list[Verdict]:
     """One verdict a checker, in the registry's order. A run that crashed is never green, whatever its history
@@ -23,7 +20,7 @@ def judge(run: Run, crash: str | None = None) -> list[Verdict]:
     Raises RecordError for a run whose workload or nemeses are not known here."""
     crash = crash or _crash_of(run.meta)
     names = dict.fromkeys([*RUN_CHECKERS, *_workload(run).checkers, *_checkers_of_nemeses(run)])
-    if run.meta.get("clock") == VIRTUAL:
+    if run.is_simulated:
         names |= dict.fromkeys(OF_THE_SIMULATOR)
         if run.history.facts.get("workers") == []:  # a swarm's cluster need not have any
             names.pop("workers", None)

@@ -14,6 +14,7 @@ import pytest
 from harness.errors import PlanError
 from harness.plan import CONCURRENCY, NODES, RATE, TIME_LIMIT_S, Plan
 from nemesis import NEMESES
+from system.mutants import resolve
 
 DEFAULT_WORKLOADS = ("append", "register")
 DEFAULT_NEMESES = ("partition", "pause", "kill", "latency")
@@ -62,6 +63,12 @@ def _yes(text: str) -> bool:
     return text == "yes"
 
 
+def _mutant(text: str) -> str:
+    """Its name, where it was asked for by its id. The plan refuses what is neither."""
+    mutant = resolve(text)
+    return mutant.name if mutant is not None else text
+
+
 _INT = _number(int, "a whole number")
 _FLOAT = _number(float, "a number")
 OPTIONS = (
@@ -75,7 +82,7 @@ OPTIONS = (
     Option("rate", _FLOAT, True, f"operations a second, all processes together (default {RATE:g})"),
     Option("concurrency", _INT, True, f"processes at a time (default {CONCURRENCY})"),
     Option("nodes", _INT, True, f"control-plane nodes: 1, 3 or 5 (default {NODES})"),
-    Option("mutant", str, True, "plant this bug into the system (crosswind mutants --list)"),
+    Option("mutant", _mutant, True, "plant this bug into the system (crosswind mutants --list)"),
     Option(
         "attach",
         _yes,

@@ -54,7 +54,7 @@ class Plan:
         if "none" in self.nemeses and len(self.nemeses) > 1:
             raise PlanError(f"--nemesis={','.join(self.nemeses)}: 'none' goes with no other nemesis")
         if self.mutant is not None:
-            known("mutant", self.mutant, MUTANTS)
+            _check_mutant(self.mutant, self.cluster)
         if self.attach and self.cluster != "docker":
             raise PlanError(f"--attach --cluster={self.cluster}: only the docker cluster can be attached to")
         if self.attach and self.mutant is not None:
@@ -66,12 +66,6 @@ class Plan:
                 f"{' or '.join(map(str, counts))} nodes"
             )
         _check_workload(self.workload, self.cluster)
-        lacks = sorted(WORKLOADS[self.workload].needs - CLUSTERS[self.cluster].capabilities)
-        if lacks:
-            raise PlanError(
-                f"--workload={self.workload} --cluster={self.cluster}: {self.workload} needs a cluster that"
-                f" {offers(lacks)}; {self.cluster} does not"
-            )
         for name in self.nemeses:
             least_nodes = NEMESES[name].min_nodes
             if self.nodes < least_nodes:
@@ -130,7 +124,18 @@ def _check_workload(workload: str, cluster: str) -> None:
     """Raises PlanError unless the cluster has the services that the workload needs."""
     if missing := sorted(WORKLOADS[workload].needs - CLUSTERS[cluster].capabilities):
         raise PlanError(
-            f"--workload={workload} --cluster={cluster}: {workload} needs a cluster that {offers(missing)}"
+            f"--workload={workload} --cluster={cluster}: {workload} needs a cluster that {offers(missing)};"
+            f" {cluster} does not"
+        )
+
+
+def _check_mutant(mutant: str, cluster: str) -> None:
+    """Raises PlanError unless there is such a bug and the cluster's nodes can have it."""
+    known("mutant", mutant, MUTANTS)
+    if MUTANTS[mutant].only_simulated and cluster != "sim":
+        raise PlanError(
+            f"--mutant={mutant} --cluster={cluster}: only simulated nodes can have this bug;"
+            " add --cluster=sim"
         )
 
 

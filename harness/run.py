@@ -12,13 +12,13 @@ from typing import Any
 
 from checkers.verdict import Validity, Verdict, worst
 from harness import simulation
-from harness.judge import VIRTUAL, judge
+from harness.judge import judge
 from harness.plan import Plan
 from harness.trial import Progress, Trial
 from nemesis.nemesis import Step
 from nemesis.schedule import to_json
 from reports.html import write_report
-from reports.record import RecordError, RunDirectory, host_facts, load
+from reports.record import VIRTUAL, RecordError, RunDirectory, host_facts, load
 from system.clusters.clock import VirtualClock
 from system.clusters.registry import CLUSTERS
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from harness.probe import Probe, probe
 from harness.saved import Saved
 from nemesis import NEMESES
+from nemesis.bursts import pairs
 from nemesis.nemesis import Step
 from nemesis.packets import PacketNemesis
 from nemesis.schedule import Schedule, in_order
@@ -66,7 +67,7 @@ class _Shrinking:
         self._best_probe = first
 
     def run(self) -> Shrunk:
-        before = len(_faults(self._was.schedule))
+        before = len(pairs(self._was.schedule))
         self._fewer(lambda fault: not _is_noise(fault))
         self._fewer(_is_noise)
         self._plainer()
@@ -78,13 +79,13 @@ class _Shrinking:
         if self._best.schedule != schedule:
             self._end_sooner()
         best = replace(self._best, trace_hash=f"{self._best_probe.trace_hash:016x}")
-        after = len(_faults(best.schedule))
+        after = len(pairs(best.schedule))
         return Shrunk(best, self._tries, time.process_time() - self._began_s, before, after)
 
     def _fewer(self, about: Callable[[Fault], bool]) -> None:
         """Leaves out as many of these faults as it can."""
-        faults = [fault for fault in _faults(self._best.schedule) if about(fault)]
-        rest = [fault for fault in _faults(self._best.schedule) if not about(fault)]
+        faults = [fault for fault in pairs(self._best.schedule) if about(fault)]
+        rest = [fault for fault in pairs(self._best.schedule) if not about(fault)]
         if faults and self._try(_schedule(rest)):
             return
         pieces = 2
@@ -105,16 +106,16 @@ class _Shrinking:
 
     def _shorter(self) -> None:
         """Ends each fault sooner, as far as that goes."""
-        for number in [inject.number for inject, _ in _faults(self._best.schedule)]:
+        for number in [inject.number for inject, _ in pairs(self._best.schedule)]:
             for share in SHARES:
-                faults = _faults(self._best.schedule)
+                faults = pairs(self._best.schedule)
                 shorter = [_cut(fault, share) if fault[0].number == number else fault for fault in faults]
                 if self._try(_schedule(shorter)):
                     break
 
     def _end_sooner(self) -> None:
         """Ends the load once the last fault is over."""
-        faults = _faults(self._best.schedule)
+        faults = pairs(self._best.schedule)
         names = tuple(dict.fromkeys(inject.nemesis for inject, _ in faults)) or ("none",)
         plan = replace(self._best.plan, nemeses=names)
         over_s = max((heal.at_s for _, heal in faults), default=0.0)
@@ -142,12 +143,6 @@ class _Shrinking:
     def _probe(self, one: Saved) -> Probe:
         self._tries += 1
         return probe(one.plan, schedule=one.schedule, tuning=one.tuning)
-
-
-def _faults(schedule: Sequence[Step]) -> list[Fault]:
-    """Injects with their heals."""
-    heals = {step.number: step for step in schedule if step.action == "heal"}
-    return [(step, heals[step.number]) for step in schedule if step.action == "inject"]
 
 
 def _schedule(faults: Sequence[Fault]) -> Schedule:

@@ -77,3 +77,9 @@ def steps(
         made.append(Step(number, inject_s, nemesis, "inject", target, drawn))
         made.append(Step(number, heal_s, nemesis, "heal", target, drawn))
     return made
+
+
+def pairs(steps: Sequence[Step]) -> list[tuple[Step, Step]]:
+    """Each inject with its heal."""
+    heals = {step.number: step for step in steps if step.action == "heal"}
+    return [(step, heals[step.number]) for step in steps if step.action == "inject"]

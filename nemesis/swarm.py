@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Literal
 
 from nemesis.bare_majority import BareMajority
-from nemesis.bursts import CALM_AT_END_S, draw_pick
+from nemesis.bursts import CALM_AT_END_S, draw_pick, pairs
 from nemesis.churn import Churn
 from nemesis.clock import Clock
 from nemesis.cloud import Cloud
@@ -33,7 +33,7 @@ from nemesis.slow_ack import SlowAck
 from nemesis.stop import Stop
 from nemesis.trigger import Trigger
 
-Pair = tuple[Step, Step]
+Fault = tuple[Step, Step]
 
 MEMBERS: tuple[tuple[Nemesis, int], ...] = (
     *((Churn(), 3), (Trigger(), 4), (Deposed(), 4), (SlowAck(), 4)),
@@ -71,18 +71,18 @@ class Swarm:
         """Steps of the members, each with its own nemesis' name."""
         if rng.random() < ALONE_SHARE:
             chosen = _choose(rng, ALONE, 1)
-            pairs = _pairs(chosen[0].plan(rng, setting, 0))
+            faults = pairs(chosen[0].plan(rng, setting, 0))
         else:
             chosen = _choose(rng, MEMBERS, rng.randint(*KINDS))
-            pairs = [pair for member in chosen for pair in _thinned(rng, member.plan(rng, setting, 0))]
-        while len(pairs) > MOST_FAULTS:
-            del pairs[rng.randrange(len(pairs))]
+            faults = [fault for member in chosen for fault in _thinned(rng, member.plan(rng, setting, 0))]
+        while len(faults) > MOST_FAULTS:
+            del faults[rng.randrange(len(faults))]
         if rng.random() < NOISE_SHARE:
             quiet = [noise for noise in NOISE if noise not in chosen]
             for one in rng.sample(quiet, min(len(quiet), rng.randint(1, len(NOISE)))):
-                pairs.append(_noise(rng, one, setting))
-        numbered = enumerate(pairs, first)
-        return [replace(step, number=number) for number, pair in numbered for step in pair]
+                faults.append(_noise(rng, one, setting))
+        numbered = enumerate(faults, first)
+        return [replace(step, number=number) for number, fault in numbered for step in fault]
 
     async def inject(self, cluster: Any, step: Step) -> Evidence:
         """No step bears its name."""
@@ -101,20 +101,14 @@ def _choose(rng: Random, among: Sequence[tuple[Nemesis, int]], count: int) -> li
     return chosen
 
 
-def _pairs(steps: Sequence[Step]) -> list[Pair]:
-    """Each inject with its heal."""
-    heals = {step.number: step for step in steps if step.action == "heal"}
-    return [(step, heals[step.number]) for step in steps if step.action == "inject"]
-
-
-def _thinned(rng: Random, steps: Sequence[Step]) -> list[Pair]:
+def _thinned(rng: Random, steps: Sequence[Step]) -> list[Fault]:
     """At least one of them stays."""
-    pairs, rate = _pairs(steps), rng.uniform(*KEPT)
-    kept = [pair for pair in pairs if rng.random() < rate]
-    return kept or pairs[:1]
+    faults, rate = pairs(steps), rng.uniform(*KEPT)
+    kept = [fault for fault in faults if rng.random() < rate]
+    return kept or faults[:1]
 
 
-def _noise(rng: Random, harm: PacketNemesis, setting: Setting) -> Pair:
+def _noise(rng: Random, harm: PacketNemesis, setting: Setting) -> Fault:
     """A little of it on all links, from the beginning of the load to the end."""
     options = {"pick": draw_pick(rng), harm.how: round(rng.uniform(*NOISE_AMOUNT), 3)}
     inject = Step(0, NOISE_FROM_S, harm.name, "inject", "all", options)

@@ -13,6 +13,7 @@ from reports import words
 from reports.record import Run
 
 MOST_FILES = 400
+NOT_SIMULATED = "gRPC, fsync and processes took no part"
 
 
 def rows(run: Run) -> list[tuple[str, str]]:
@@ -32,9 +33,13 @@ def _rows(run: Run) -> Iterator[tuple[str, str]]:
     yield "python", _text(host.get("python"))
     packages = _dict(host.get("packages"))
     yield "packages", ", ".join(f"{name} {version}" for name, version in packages.items() if version)
-    yield "clock", _text(meta.get("clock")) + ", one host" if meta.get("clock") else ""
-    yield "time zero", _time_zero(_dict(meta.get("time_zero")))
-    yield "host lag", _host_lag(run)
+    if run.is_simulated:
+        yield "clock", "virtual: simulated nodes, network and disks, in one process"
+        yield "not exercised", f"{NOT_SIMULATED}: simulated ones stood in their place"
+    else:
+        yield "clock", f"{meta['clock']}, one host" if meta.get("clock") else ""
+        yield "time zero", _time_zero(_dict(meta.get("time_zero")))
+        yield "host lag", _host_lag(run)
     yield (
         "event loop lag",
         f"at most {words.duration(facts['loop_lag_ns'])}" if facts.get("loop_lag_ns") else "",

@@ -61,6 +61,7 @@ def render(run: Run) -> str:
         outcome=words.OUTCOME[run.validity],
         mark=words.MARK,
         headline=_headline(run, measured),
+        not_simulated=environment.NOT_SIMULATED,
         figures=list(_figures(run, measured)),
         reproduction=words.reproduction(run.meta),
         problem=measured.problem,

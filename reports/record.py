@@ -33,9 +33,11 @@ from checkers.history import History, HistoryError, Op
 from checkers.verdict import Anomaly, Validity, Verdict, worst
 from reports.host import host_facts
 
-__all__ = ["SCHEMA", "RecordError", "Run", "RunDirectory", "host_facts", "load"]
+__all__ = ["SCHEMA", "VIRTUAL", "RecordError", "Run", "RunDirectory", "host_facts", "load"]
 
 SCHEMA = 1
+# The clock of a simulated run, in run.json.
+VIRTUAL = "virtual"
 
 
 class RecordError(Exception):
@@ -58,6 +60,10 @@ class Run:
     def validity(self) -> Validity:
         """The worst of its verdicts; unknown where there are none."""
         return worst(self.verdicts or ())
+
+    @property
+    def is_simulated(self) -> bool:
+        return self.meta.get("clock") == VIRTUAL
 
 
 class RunDirectory:

@@ -36,7 +36,8 @@ class Shaping:
 
     def __init__(self) -> None:
         self._pipe: Pipe | None = None
-        self._since: dict[Pair, dict[str, Any]] = {}
+        # What had been counted when a kind was last asked for.
+        self._since: dict[tuple[Pair, str], dict[str, Any]] = {}
         self._in_force: dict[Pair, dict[str, float]] = {}
 
     async def use(self, pipe: Pipe) -> None:
@@ -67,12 +68,13 @@ class Shaping:
     async def shape(self, links: Sequence[Pair], how: Mapping[str, float]) -> Facts:
         """Returns when each kind was seen on some link, or after 2 s. Facts: {"a->b": {"packets", "dropped",
         "duplicated", "reordered", "corrupted", "queued"}} since then."""
-        self._since |= await self._counts(links)
+        before = await self._counts(links)
+        self._since |= {(link, kind): before[link] for link in before for kind in how}
         await self._put(links, how)
         kinds = [COUNTED[kind] for kind in how if kind in COUNTED]
         deadline_s = time.monotonic() + SEEN_WITHIN_S
         while True:
-            facts = await self._counted(links)
+            facts = await self._counted(links, next(iter(how)))
             seen = all(any(counts[kind] for counts in facts.values()) for kind in kinds)
             if seen or time.monotonic() > deadline_s:
                 return facts
@@ -81,7 +83,7 @@ class Shaping:
     async def unshape(self, links: Sequence[Pair], which: Sequence[str]) -> Facts:
         """The same facts, from the shape to now. Idempotent."""
         await self._take(links, which)
-        return await self._counted(links)
+        return await self._counted(links, which[0])
 
     async def _put(self, links: Sequence[Pair], how: Mapping[str, float]) -> None:
         for link in links:
@@ -94,12 +96,14 @@ class Shaping:
             self._in_force[link] = kept
         await self._ask("unshape", links=list(links), which=list(which))
 
-    async def _counted(self, links: Sequence[Pair]) -> Facts:
+    async def _counted(self, links: Sequence[Pair], kind: str) -> Facts:
+        """Since this kind was asked for."""
         now = await self._counts(links)
+        since = {link: self._since.get((link, kind), {}) for link in now}
         return {
             f"{a}->{b}": {
-                kind: now[a, b].get(kind, 0) - self._since.get((a, b), {}).get(kind, 0)
-                for kind in ("packets", *COUNTED.values())
+                what: now[a, b].get(what, 0) - since[a, b].get(what, 0)
+                for what in ("packets", *COUNTED.values())
             }
             for a, b in links
         }

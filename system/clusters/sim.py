@@ -297,10 +297,10 @@ class SimCluster(Harms):
         self._changed()
         self.network.shape(links, how)
         self._harmed()
-        return self.network.packets(links)
+        return self.network.packets(links, next(iter(how)))
 
     async def unshape(self, links: Sequence[Pair], which: Sequence[str]) -> Facts:
-        facts = self.network.packets(links)
+        facts = self.network.packets(links, which[0])
         self.network.unshape(links, which)
         self._changed()
         return facts

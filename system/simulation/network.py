@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from system.clusters.sites import cloud
@@ -31,12 +31,18 @@ _MASK16 = SCALE - 1
 
 
 @dataclass(slots=True)
-class Counts:
-    """What a link did since it was last asked."""
+class Traffic:
+    """What a link did since it was last cut."""
 
     held_bytes: int = 0
     passed_bytes: int = 0
     passed_messages: int = 0
+
+
+@dataclass(slots=True)
+class Packets:
+    """What became of a link's packets since it is there."""
+
     packets: int = 0
     dropped: int = 0
     duplicated: int = 0
@@ -47,8 +53,9 @@ class Counts:
 
 @dataclass(slots=True)
 class Link:
-    """One direction. cut: by how many faults. stalled_at_ns: since when it is silent because the other
-    direction's packets are cut, or will be. harms: {harm: shares in force, of 65,536}."""
+    """One direction. cut: by how many faults. stalls_ns: from when on it is silent because the other
+    direction's packets are cut. harms: {harm: shares in force, of 65,536}. since: {harm: the counts when it
+    was last asked for}"""
 
     key: int
     base_ns: int
@@ -64,7 +71,9 @@ class Link:
     holds: list[str] = field(default_factory=list)
     held: list[tuple[str, Deliver, tuple[Any, ...]]] = field(default_factory=list)
     passed_ns: int = 0
-    counts: Counts = field(default_factory=Counts)
+    traffic: Traffic = field(default_factory=Traffic)
+    packets: Packets = field(default_factory=Packets)
+    since: dict[str, Packets] = field(default_factory=dict)
 
 
 class Network:
@@ -97,11 +106,10 @@ class Network:
         number = link.number = link.number + 1
         drawn = bits(link.key, number)
         if link.cut or (link.stalls_ns is not None and now_ns >= link.stalls_ns) or kind in link.holds:
-            link.counts.held_bytes += size_bytes
+            link.traffic.held_bytes += size_bytes
             self._hold(link, kind, deliver, args)
             return
-        counts = link.counts
-        counts.packets += 1
+        link.packets.packets += 1
         delay_ns = link.base_ns
         if self._samples_ns:
             delay_ns += self._samples_ns[drawn % len(self._samples_ns)]
@@ -111,8 +119,9 @@ class Network:
             delay_ns += extra_ns + (((drawn >> 16) & _MASK16) - SCALE // 2) * jitter_ns // (SCALE // 2)
         if link.harmed and self._harm(link, delay_ns, size_bytes, deliver, args):
             return
-        counts.passed_messages += 1
-        counts.passed_bytes += size_bytes
+        traffic = link.traffic
+        traffic.passed_messages += 1
+        traffic.passed_bytes += size_bytes
         link.passed_ns = now_ns
         at_ns = link.free_ns = max(now_ns + delay_ns, link.free_ns)
         self._loop.at(at_ns, deliver, *args)
@@ -122,7 +131,7 @@ class Network:
     ) -> bool:
         """Whether the message does not go the ordinary way: it is lost, or comes out of order."""
         drawn = bits(link.key, -link.number)
-        harms, counts, now_ns = link.harms, link.counts, self._loop.now_ns
+        harms, counts, now_ns = link.harms, link.packets, self._loop.now_ns
         for harm in ("loss", "corrupt"):  # a checksum notices what is corrupt, and drops it
             if _falls(harms.get(harm), drawn):
                 setattr(counts, HARMS[harm], getattr(counts, HARMS[harm]) + 1)
@@ -187,7 +196,7 @@ class Network:
         for pair in links:
             link = self.link(*pair)
             link.holds.extend(kinds)
-            link.counts.held_bytes = 0
+            link.traffic.held_bytes = 0
 
     def release(self, links: Sequence[Pair], kinds: Sequence[str]) -> None:
         """They arrive after all."""
@@ -216,8 +225,8 @@ class Network:
             for harm, amount in how.items():
                 share = amount if harm == "rate_bytes_s" else amount * SCALE
                 link.harms.setdefault(harm, []).append(share)
+                link.since[harm] = replace(link.packets)
             link.harmed = True
-            link.counts = Counts()
 
     def unshape(self, links: Sequence[Pair], which: Sequence[str]) -> None:
         for pair in links:
@@ -251,12 +260,11 @@ class Network:
     def held_bytes(self, src: str, dst: str) -> int:
         """What a cut has kept from arriving since it began."""
         link = self.link(src, dst)
-        return link.counts.held_bytes + (self._pings_bytes(link) if self._is_silent(link) else 0)
+        return link.traffic.held_bytes + (self._pings_bytes(link) if self._is_silent(link) else 0)
 
-    def packets(self, links: Sequence[Pair]) -> Facts:
-        """As CanShape.shape has it."""
-        names = ("packets", *HARMS.values(), "queued")
-        return {f"{a}->{b}": {n: getattr(self.link(a, b).counts, n) for n in names} for a, b in links}
+    def packets(self, links: Sequence[Pair], harm: str) -> Facts:
+        """As CanShape.shape has it: what was counted since the harm was last asked for."""
+        return {f"{a}->{b}": _counted(self.link(a, b), harm) for a, b in links}
 
     def round_trip_ms(self, a: str, b: str) -> float:
         there, back = self.link(a, b), self.link(b, a)
@@ -265,15 +273,15 @@ class Network:
 
     def _reset(self, link: Link) -> None:
         if not link.cut:
-            link.counts = Counts()
+            link.traffic = Traffic()
             link.cut_ns = link.passed_ns = self._loop.now_ns
 
     def _bytes(self, link: Link) -> Facts:
-        counts, pings_bytes, silent = link.counts, self._pings_bytes(link), self._is_silent(link)
+        traffic, pings_bytes, silent = link.traffic, self._pings_bytes(link), self._is_silent(link)
         return {
-            "held_bytes": counts.held_bytes + (pings_bytes if silent else 0),
-            "passed_bytes": counts.passed_bytes + (0 if silent else pings_bytes),
-            "passed_messages": counts.passed_messages,
+            "held_bytes": traffic.held_bytes + (pings_bytes if silent else 0),
+            "passed_bytes": traffic.passed_bytes + (0 if silent else pings_bytes),
+            "passed_messages": traffic.passed_messages,
             "quiet_ms": (self._loop.now_ns - link.passed_ns) // MS,
         }
 
@@ -282,6 +290,12 @@ class Network:
 
     def _pings_bytes(self, link: Link) -> int:
         return KEEPALIVE_BYTES * ((self._loop.now_ns - link.cut_ns) // KEEPALIVE_NS)
+
+
+def _counted(link: Link, harm: str) -> dict[str, int]:
+    since = link.since.get(harm, Packets())
+    names = ("packets", *HARMS.values(), "queued")
+    return {name: getattr(link.packets, name) - getattr(since, name) for name in names}
 
 
 def _falls(shares: list[float] | None, drawn: int) -> bool:

@@ -18,7 +18,8 @@ ALONE_SLACK_NS = 250 * MS
 
 class Probes:
     """Of one node. Reads of its own, without a client: when it has just been elected, and whenever it still
-    leads although another was elected since. Nobody else's run is changed by what they find."""
+    leads although another was elected since. They cost rounds of heartbeats, as any read does: a run that is
+    watched from inside takes other steps than the same run unwatched."""
 
     def __init__(self, node: SimNode, watching: Watching, election_max_ns: int) -> None:
         self._node = node

@@ -110,6 +110,22 @@ def test_facts_are_what_was_counted_since_the_shape() -> None:
     finish(test())
 
 
+def test_each_kind_is_counted_since_it_was_asked_for() -> None:
+    async def test() -> None:
+        gateway = Gateway()
+        shaping_ = await behind(gateway)
+        gateway.on_counts = lambda: gateway.carry((A, B), packets=10, dropped=1, duplicated=1)
+        await shaping_.shape([(A, B)], {"loss": 0.1})
+        await shaping_.shape([(A, B)], {"duplicate": 0.1})
+        gateway.on_counts = lambda: None
+        lost = (await shaping_.unshape([(A, B)], ["loss"]))[f"{A}->{B}"]
+        doubled = (await shaping_.unshape([(A, B)], ["duplicate"]))[f"{A}->{B}"]
+        assert lost["packets"] > doubled["packets"] >= 10
+        assert lost["dropped"] > doubled["duplicated"] >= 1
+
+    finish(test())
+
+
 def test_a_shape_waits_until_each_kind_was_seen_on_some_link() -> None:
     async def test() -> None:
         gateway = Gateway()

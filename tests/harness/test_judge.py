@@ -1,7 +1,6 @@
 """A run is judged by all of its checkers, and what cannot be judged is never green."""
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,13 +11,13 @@ from checkers.history import History, HistoryError
 from checkers.verdict import Validity, Verdict, worst
 from harness.judge import judge
 from nemesis import NEMESES
-from reports.record import RecordError
+from reports.record import RecordError, Run
 from workloads import WORKLOADS
 
 
-def run(workload: str = "append", status: str = "done", nemeses: Any = ("none",)) -> Any:
+def run(workload: str = "append", status: str = "done", nemeses: Any = ("none",)) -> Run:
     plan = {"workload": workload, "nemeses": nemeses}
-    return SimpleNamespace(path=Path("there"), meta={"plan": plan, "status": status}, history=History())
+    return Run(Path("there"), {"plan": plan, "status": status}, History())
 
 
 def fine(name: str) -> Any:

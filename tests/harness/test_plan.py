@@ -67,6 +67,7 @@ def test_which_clusters_can_is_said_from_the_registry(monkeypatch: pytest.Monkey
         ({"time_limit_s": float("nan")}, "--time-limit=nan: expected a number"),
         ({"concurrency": 0}, "--concurrency=0: expected a number from 1"),
         ({"mutant": "nobody"}, "no such mutant"),
+        ({"mutant": "nameless-log"}, "only simulated nodes can have this bug; add --cluster=sim"),
         (
             {"nemeses": ("loss",)},
             "--nemesis=loss --cluster=local: loss needs a cluster that can lose; local can cut, ",

@@ -73,6 +73,12 @@ def test_a_workload_and_a_nemesis_alone_are_just_that_run(pytest_says: CommandLi
     assert "test_other" not in text
 
 
+def test_a_planted_bug_by_its_id(pytest_says: CommandLine) -> None:
+    code, text = pytest_says("--workload=append", "--nemesis=kill", "--mutant=c01", "--seed=7")
+    assert code == 0, text
+    assert runs(text) == ["append-kill-local-s7-figure-eight"]
+
+
 def test_commas_and_repeats(pytest_says: CommandLine) -> None:
     """A comma between nemeses puts them into one run; everything else makes more runs."""
     code, text = pytest_says(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -172,6 +173,15 @@ def test_the_environment_is_told(page: Callable[[str], Page]) -> None:
     for said in ("Example CPU @ 2.40GHz, 8 cores, 2 usable", "grpcio 1.85.1", "2 moments over 5 ms",
                  "cut, delay, kill, pause", "CLOCK_MONOTONIC", "16.0 GiB", "nodes 3"):  # fmt: skip
         assert said in text
+
+
+def test_a_simulated_run_says_what_took_no_part(saved: Callable[[str], Run]) -> None:
+    run = saved("good")
+    simulated = Page(render(replace(run, meta=run.meta | {"clock": "virtual"}))).sections
+    for section in ("", "environment"):
+        assert "gRPC, fsync and processes took no part" in simulated[section]
+    assert "over 5 ms" not in simulated["environment"]
+    assert "took no part" not in Page(render(run)).sections[""]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -85,13 +85,28 @@ def test_harms_take_their_share(harm: str, counted: str, share: float) -> None:
         wire.send()
         wire.later(1)
     came = wire.later()
-    struck = wire.network.packets([(AWS, GCP)])[f"{AWS}->{GCP}"][counted]
+    struck = wire.network.packets([(AWS, GCP)], harm)[f"{AWS}->{GCP}"][counted]
     assert struck == pytest.approx(2000 * share, abs=90)
     lost, doubled = harm in ("loss", "corrupt"), harm == "duplicate"
     assert len(came) == 2000 - lost * struck + doubled * struck
     assert len(dict.fromkeys(came)) == 2000 - lost * struck
     assert (came != sorted(came)) == (harm in ("duplicate", "reorder"))
     assert max(ms for _, ms in wire.came) <= 25 + 1 + (LATE_NS / MS) * (harm in ("duplicate", "reorder"))
+
+
+def test_each_harm_has_its_own_counts_whatever_else_befalls_the_link() -> None:
+    wire = Wire()
+    wire.network.shape([(AWS, GCP)], {"loss": 1.0})
+    wire.send(5)
+    wire.network.shape([(AWS, GCP)], {"duplicate": 1.0})
+    wire.network.cut([(AWS, GCP)], "packets")
+    wire.network.mend([(AWS, GCP)])
+    wire.send(2)
+    lost, doubled = (
+        wire.network.packets([(AWS, GCP)], harm)[f"{AWS}->{GCP}"] for harm in ("loss", "duplicate")
+    )
+    assert (lost["packets"], lost["dropped"]) == (7, 7)
+    assert (doubled["packets"], doubled["dropped"]) == (2, 2)
 
 
 def test_harms_end() -> None:
@@ -111,7 +126,7 @@ def test_a_rate_makes_messages_queue() -> None:
     wire.send(5)
     wire.later()
     assert [round(ms) for _, ms in wire.came] == [100, 200, 300, 400, 500]
-    assert wire.network.packets([(AWS, GCP)])[f"{AWS}->{GCP}"]["queued"] == 4
+    assert wire.network.packets([(AWS, GCP)], "rate_bytes_s")[f"{AWS}->{GCP}"]["queued"] == 4
 
 
 def test_a_delay_comes_on_top_and_goes() -> None:
