@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any, Protocol
 
@@ -102,34 +103,36 @@ class Load:
     async def command(self, deadline_s: float, *, ask_twice: bool = False) -> bool:
         """Has the control plane acknowledge one drawn write; whether that came in time. Is anyone in
         charge?"""
-        writes = [self._draw_write()]
+        writes = [self._draw_write]
         return await self._insist("control-plane", writes, deadline_s, ask_twice=ask_twice) == 1
 
     async def final_reads(self, deadline_s: float) -> tuple[int, int]:
         """Reads everything that was ever written to once more; returns (wanted, answered)."""
         reads = self._workload.final_reads()
-        return len(reads), await self._insist(self._workload.service, reads, deadline_s)
+        draws = [partial(_same, read) for read in reads]
+        return len(reads), await self._insist(self._workload.service, draws, deadline_s)
 
     async def _insist(
         self,
         service: Service,
-        operations: Sequence[tuple[str, Any]],
+        draws: Sequence[Callable[[], tuple[str, Any]]],
         deadline_s: float,
         *,
         ask_twice: bool = False,
     ) -> int:
-        """Tries each until it is ok, one after another, by a client that follows the leader, or goes from
-        worker to worker; returns how many were within the time."""
+        """Draws each until it is ok, one after another, by a client that follows the leader, or goes from
+        worker to worker; returns how many were within the time. It never asks for the same again: a write in
+        doubt may have happened, and one value written twice tells nobody which of the two was read."""
         deadline = now_s() + deadline_s
         slot = Slot(0, self._cluster.client_sites[0], service=service)
         process, client, done = 0, None, 0
         try:
-            while done < len(operations) and now_s() < deadline:
+            while done < len(draws) and now_s() < deadline:
                 if client is None:
                     process = self._new_process()
                     client = await self._open(slot, process)
                     continue
-                kind = await self._operate(client, slot, process, *operations[done], ask_twice=ask_twice)
+                kind = await self._operate(client, slot, process, *draws[done](), ask_twice=ask_twice)
                 done += kind == "ok"
                 if kind == "fail":
                     await asyncio.sleep(PAUSE_S)
@@ -223,3 +226,7 @@ class Load:
     def _new_process(self) -> int:
         self._next_process += 1
         return self._next_process - 1
+
+
+def _same(operation: tuple[str, Any]) -> tuple[str, Any]:
+    return operation

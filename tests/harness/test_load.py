@@ -171,6 +171,8 @@ def test_whoever_insists_asks_again_after_a_refusal_and_after_doubt() -> None:
     assert asyncio.run(load.command(5.0))
     assert [(service, type(request)) for service, request in found.asked] == [("control-plane", Append)] * 3
     assert [op.type for op in recorder.ops if op.type != "invoke"] == ["fail", "info", "ok"]
+    written = [op.value for op in recorder.ops if op.type == "invoke"]
+    assert all(value not in written[:at] for at, value in enumerate(written)), "a value was written twice"
 
 
 def test_final_reads_are_asked_of_those_who_carried_the_load() -> None:
