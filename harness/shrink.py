@@ -119,8 +119,9 @@ class _Shrinking:
         names = tuple(dict.fromkeys(inject.nemesis for inject, _ in faults)) or ("none",)
         plan = replace(self._best.plan, nemeses=names)
         over_s = max((heal.at_s for _, heal in faults), default=0.0)
-        for limit_s in (over_s + 1.0, over_s + 3.0):
-            shorter = replace(plan, time_limit_s=max(3.0, round(limit_s, 1)))
+        for calm_s in (1.0, 3.0):
+            limit_s = max(3.0, round(over_s + calm_s, 1))
+            shorter = replace(plan, time_limit_s=min(limit_s, plan.time_limit_s))
             is_smaller = shorter.length_s < self._best.plan.length_s or names != self._best.plan.nemeses
             if is_smaller and self._attempt(replace(self._best, plan=shorter)):
                 return

@@ -55,6 +55,7 @@ def cluster_of(plan: Plan, clock: VirtualClock, tuned: Tuning, *, keeps_events: 
 def carry_out(trial: Trial, cluster: SimCluster, logs: Path | None) -> None:
     """Carries the trial out, on the cluster's clock, with the plan's bug planted. logs: where the nodes' logs
     go; None: nowhere. Raises HaltedError where whoever watches had the loop halted."""
+    trial.keys = cluster.knobs.keys or None
     trial.prepare(cluster)
     with planted(trial.plan.mutant):
         cluster.loop.run_until_complete(trial.carry_out(cluster, logs))

@@ -65,6 +65,8 @@ class Trial:
         self.harm: Harm | None = None
         # Of a simulated cluster that nobody will look at again: there is no need to heal it.
         self.abandoned = False
+        # How many lists or registers the clients use at a time; None: as many as usual.
+        self.keys: int | None = None
         self._given = schedule is not None
         self._show = show
         self._progress = Progress(plan, began_ns=clock.now_ns(), now_ns=clock.now_ns, recorder=self.recorder)
@@ -101,7 +103,7 @@ class Trial:
     async def _phases(self, cluster: Any) -> None:
         watch, harm = self.watch, self.harm
         assert watch is not None and harm is not None
-        workload = WORKLOADS[self.plan.workload]()
+        workload = WORKLOADS[self.plan.workload](self.keys)
         load_ = Load(self.plan, workload, cluster, self.recorder)
         await self._until(lambda: watch.leader is not None, LEADER_DEADLINE_S)
         await self._until(self._workers_online, WORKERS_DEADLINE_S)

@@ -22,9 +22,9 @@ class Lists:
     service: Service = "control-plane"
     needs: frozenset[str] = frozenset()
 
-    def __init__(self) -> None:
-        self._appends = {f"k{number}": 0 for number in range(LIVE_LISTS)}  # of the live lists
-        self._lists = LIVE_LISTS
+    def __init__(self, keys: int | None = None) -> None:
+        self._lists = LIVE_LISTS if keys is None else keys
+        self._appends = {f"k{number}": 0 for number in range(self._lists)}  # of the live lists
         self._elements = 0
         self._written: dict[str, None] = {}
 

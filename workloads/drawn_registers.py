@@ -26,14 +26,14 @@ class _Register:
 
 
 class DrawnRegisters:
-    """prefix: of the registers' names. make: a new value, unique in a run. written: names, in order of their
-    first write."""
+    """prefix: of the registers' names. make: a new value, unique in a run. keys: as Workload has it. written:
+    names, in order of their first write."""
 
-    def __init__(self, prefix: str, make: Callable[[Random], Value]) -> None:
+    def __init__(self, prefix: str, make: Callable[[Random], Value], keys: int | None) -> None:
         self._prefix = prefix
         self._make = make
-        self._live = {f"{prefix}{number}": _Register(0, [None], 0) for number in range(LIVE_REGISTERS)}
-        self._registers = LIVE_REGISTERS
+        self._registers = LIVE_REGISTERS if keys is None else keys
+        self._live = {f"{prefix}{number}": _Register(0, [None], 0) for number in range(self._registers)}
         self.written: dict[str, None] = {}
 
     def draw(self, rng: Random, *, reads_only: bool = False) -> tuple[str, Value]:

@@ -19,9 +19,9 @@ class Registers:
     service: Service = "control-plane"
     needs: frozenset[str] = frozenset()
 
-    def __init__(self) -> None:
+    def __init__(self, keys: int | None = None) -> None:
         values = count(1)
-        self._registers = DrawnRegisters("r", lambda rng: next(values))
+        self._registers = DrawnRegisters("r", lambda rng: next(values), keys)
 
     def draw(self, rng: Random, *, reads_only: bool = False) -> tuple[str, Value]:
         return self._registers.draw(rng, reads_only=reads_only)

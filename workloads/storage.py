@@ -35,11 +35,11 @@ class Objects:
     service: Service = "workers"
     needs: frozenset[str] = frozenset({"minio"})
 
-    def __init__(self) -> None:
+    def __init__(self, keys: int | None = None) -> None:
         self._numbers = count(1)
         self._answers = count(1)
         self._drawn: dict[str, PutObject] = {}  # by ETag; the key is filled in when it is put
-        self._objects = DrawnRegisters("o", self._make)
+        self._objects = DrawnRegisters("o", self._make, keys)
 
     def draw(self, rng: Random, *, reads_only: bool = False) -> tuple[str, Value]:
         return self._objects.draw(rng, reads_only=reads_only)

@@ -27,6 +27,9 @@ class Workload(Protocol):
     service: Service
     needs: frozenset[str]
 
+    def __init__(self, keys: int | None = None) -> None:
+        """keys: how many lists or registers are in use at a time; None: as many as usual."""
+
     def draw(self, rng: Random, *, reads_only: bool = False) -> tuple[str, Value]:
         """The next operation's (f, value); written values are unique in a run."""
 

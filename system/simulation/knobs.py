@@ -14,6 +14,7 @@ FASTEST_ELECTION_MS = 300
 SLOWEST_ELECTION_MS = (350, 600)
 SYNC_MS = (0.5, 80.0)
 DRIFT = 0.05
+KEYS = (1, 2, 4)
 # The share of clusters whose clocks all go right: there what happens at the same time keeps doing so.
 STEADY = 0.35
 # One in so many clusters runs the real asyncio shell around its replicas. Odd, so that whatever seeds take
@@ -21,7 +22,12 @@ STEADY = 0.35
 SHELL_EVERY = 31
 # What the numbers of a knob may be; of those not named, from 0 to the longest.
 LONGEST_MS = 60_000
-BOUNDS = {"max_batch": (1, 100_000), "election_ms": (200, LONGEST_MS), "drift": (-0.5, 0.5)}
+BOUNDS = {
+    "max_batch": (1, 100_000),
+    "keys": (0, 1_000),
+    "election_ms": (200, LONGEST_MS),
+    "drift": (-0.5, 0.5),
+}
 
 
 class KnobError(ValueError):
@@ -38,6 +44,7 @@ class Knobs:
     jitter_ms:       by how much a message may come later than the distance says
     sync_samples_ms, lag_samples_ms, link_samples_ms: measured durations to draw from instead: of a sync, of a
                      timer's lateness, and of what a link adds to its distance
+    keys:            how many lists or registers clients use at a time; 0: as many as usual
     shell:           the real asyncio shell and the real log run around the replicas, not stand-ins for them
     """
 
@@ -49,6 +56,7 @@ class Knobs:
     sync_samples_ms: tuple[float, ...] = ()
     lag_samples_ms: tuple[float, ...] = ()
     link_samples_ms: tuple[float, ...] = ()
+    keys: int = 0
     shell: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -65,6 +73,7 @@ def drawn(seed: int, nodes: Sequence[str]) -> Knobs:
         sync_ms=round(low * (high / low) ** rng.random(), 3),
         drift=() if rng.random() < STEADY else tuple(round(rng.uniform(-DRIFT, DRIFT), 4) for _ in nodes),
         jitter_ms=rng.choice((0.2, 1.0, 5.0)),
+        keys=rng.choice(KEYS),
         shell=seed % SHELL_EVERY == 1,
     )
 
@@ -91,7 +100,7 @@ def _is_possible(name: str, value: Any) -> bool:
         return False
     if name == "election_ms":
         return len(numbers) == 2 and numbers[0] <= numbers[1]
-    return name != "max_batch" or isinstance(value, int)
+    return name not in ("max_batch", "keys") or isinstance(value, int)
 
 
 def _is_like(value: Any, default: Any) -> bool:

@@ -110,7 +110,8 @@ class SimNode:
         self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self._unanswered: dict[int, Callable[[Any], None]] = {}
         self._requests = 0
-        self._timer_ns = 0
+        # When the timer goes off by the loop's time, and what it is set for by the node's own.
+        self._timer_ns = self._armed_ns = NEVER
         # Since when it has been leading; None: it is not.
         self.led_since_ns: int | None = None
         self._probes = Probes(self, world.watching, knobs.election_ms[1] * MS) if world.watching else None
@@ -128,7 +129,7 @@ class SimNode:
         self._rated_local_ns, self._rated_ns = self.local_ns(), self.loop.now_ns
         self._rate = self.usual_rate * (1.0 + share)
         if self.replica is not None:
-            self._timer_ns = NEVER
+            self._timer_ns = self._armed_ns = NEVER
             self._arm()
 
     # Up and down.
@@ -171,7 +172,7 @@ class SimNode:
         gate: Any = SimpleNamespace(driver=driver)
         self.registry = Registry(gate, OFFLINE_AFTER_S, lambda: self.local_ns() / 1e9)
         self._service = Service(self.name, self.boot, replica, self.registry, self._peers)
-        self._timer_ns = NEVER
+        self._timer_ns = self._armed_ns = NEVER
         self.do(_nothing)
 
     def crash(self, *, lose_unsynced: bool) -> int:
@@ -210,7 +211,7 @@ class SimNode:
 
     def _wake(self) -> None:
         """Timers that have become due meanwhile go off."""
-        self._timer_ns = self.loop.now_ns
+        self._timer_ns, self._armed_ns = self.loop.now_ns, 0
         self.loop.at(self._timer_ns, self._on_timer, self.boot, self._timer_ns)
 
     # What comes in.
@@ -283,7 +284,7 @@ class SimNode:
         replica = self.replica
         if due_ns != self._timer_ns or boot != self.boot or replica is None or self.paused:
             return  # another was set since, or nobody is there
-        self._timer_ns = NEVER
+        self._timer_ns = self._armed_ns = NEVER
         if self.local_ns() < replica.next_deadline_ns:
             self._arm()
             return
@@ -318,9 +319,10 @@ class SimNode:
         """One lazy timer: it is set anew only for what is due earlier; what is due later finds it firing for
         nothing."""
         assert self.replica is not None
-        due_ns = self._loop_ns(self.replica.node.next_deadline_ns)
-        if due_ns < self._timer_ns:
-            self._timer_ns = due_ns
+        deadline_ns = self.replica.node.next_deadline_ns
+        if deadline_ns < self._armed_ns:
+            self._armed_ns = deadline_ns
+            due_ns = self._timer_ns = self._loop_ns(deadline_ns)
             self.loop.at(due_ns + self._late_ns(), self._on_timer, self.boot, due_ns)
 
     def _loop_ns(self, local_ns: int) -> int:

@@ -22,10 +22,10 @@ SOON = (
 
 @pytest.mark.parametrize("mutant", SOON)
 def test_found_within_ten_seeds(mutant: str) -> None:
+    """By whoever watches from inside, whatever else is noticed first."""
     with processes(1) as (executor, at_a_time):
-        tally = sweep(Campaign(seeds=10, mutant=mutant), executor, at_a_time)
-    assert tally.found, f"not in {tally.probes} seeds"
-    assert tally.by_checker == {"invariants": 1}
+        tally = sweep(Campaign(seeds=10, mutant=mutant, count_all=True), executor, at_a_time)
+    assert tally.by_checker.get("invariants", 0) >= 1
 
 
 def places(mutant: Mutant) -> list[Place]:

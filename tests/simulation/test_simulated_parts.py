@@ -11,6 +11,7 @@ from system.clusters import sites
 from system.simulation.knobs import (
     DRIFT,
     FASTEST_ELECTION_MS,
+    KEYS,
     MS,
     SYNC_MS,
     KnobError,
@@ -165,6 +166,7 @@ def test_drawn_knobs_differ_and_stay_within_bounds() -> None:
     for knobs in some:
         assert knobs.election_ms[0] == FASTEST_ELECTION_MS < knobs.election_ms[1]
         assert SYNC_MS[0] <= knobs.sync_ms <= SYNC_MS[1]
+        assert knobs.keys in KEYS
         assert len(knobs.drift) in (0, 3) and all(abs(share) <= DRIFT for share in knobs.drift)
 
 
@@ -198,6 +200,8 @@ def test_knobs_that_are_none(said: Any) -> None:
     [
         {"max_batch": 0},
         {"max_batch": 2.5},
+        {"keys": -1},
+        {"keys": 1.5},
         {"election_ms": []},
         {"election_ms": [300]},
         {"election_ms": [600, 300]},
