@@ -181,6 +181,29 @@ def test_it_takes_effect_on_a_simulated_cluster(asked: Step) -> None:
     assert cluster.exits == []
 
 
+def test_a_disk_that_is_mended_is_as_good_as_new() -> None:
+    """A sync that was to fail, too, where none came meanwhile."""
+    cluster, _ = on_a_cluster(step("disk", "slow", **DISK))
+
+    async def fail_and_mend() -> None:
+        assert (await cluster.fail_sync(A))[A]["gone"] is False, "nobody has anything to write"
+        await cluster.mend_disk(A)
+
+    cluster.loop.run_until_complete(fail_and_mend())
+    for node in cluster.nodes:
+        disk = cluster.peer(node).disk
+        assert (disk.slow, disk.fails) == (1.0, False), node
+
+
+@pytest.mark.parametrize("target", NEMESES["clock"].targets)
+def test_a_clock_that_is_mended_goes_at_its_usual_rate(target: str) -> None:
+    cluster, _ = on_a_cluster(step("clock", target, share=0.05))
+    before_ns = {node: cluster.peer(node).local_ns() for node in cluster.nodes}
+    cluster.loop.run_until_complete(asyncio.sleep(1.0))
+    for node, was_ns in before_ns.items():
+        assert cluster.peer(node).local_ns() - was_ns == pytest.approx(1e9, abs=2), node
+
+
 def test_a_trigger_strikes_the_sender_when_the_message_has_left_and_never_a_majority() -> None:
     asked = step("trigger", "append", **TRIGGER | {"most": 3, "down_ms": 250})
     cluster, (_, healed) = on_a_cluster(asked, 3.0)

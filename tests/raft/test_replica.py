@@ -175,6 +175,23 @@ def test_whoever_waits_is_told_when_leadership_is_lost() -> None:
     assert len(it.answers) == 3
 
 
+def test_a_command_of_a_tenure_that_came_and_went_within_one_batch_is_lost() -> None:
+    """Another command takes its place: its success must not be taken for that of the first."""
+    it = Stage()
+    it.replica.on_time(400 * MS)
+    it.replica.flush(0)
+    it.hear("b", RequestVoteReply(1, vote_granted=True, pre_vote=True))
+    it.sync()
+    it.replica.on_message(0, "b", RequestVoteReply(1, vote_granted=True))
+    it.submit({"client": "x"}, EntryKind.SESSION)
+    assert it.replica.node.log.last_index == 2
+    theirs = (LogEntry(1, 2, EntryKind.NO_OP), LogEntry(2, 2, EntryKind.SESSION, b'{"client": "y"}'))
+    it.hear("c", AppendEntries(2, "c", 0, 0, theirs, leader_commit=2))
+    it.sync()
+    assert list(it.replica.machine.sessions) == ["y"]
+    assert it.answers == [Lost()]
+
+
 def test_reads_of_a_lost_tenure_do_not_hold_up_later_ones() -> None:
     it = Stage()
     it.lead()

@@ -311,6 +311,17 @@ def waits(asked_ns: int | None, since_ns: int, now_ns: int, healthy: int, *, com
     return tell
 
 
+def asks(*times_ns: int, now_ns: int) -> Told:
+    """Clients ask at these times, and nobody answers."""
+
+    def tell(story: Story) -> None:
+        for asked_ns in times_ns:
+            story.dog.asked(asked_ns)
+        story.dog.calm(0, now_ns, 3, BOUND_NS)
+
+    return tell
+
+
 def reads(applied_index: int, committed: int) -> Told:
     return lambda story: story.dog.has_read(A, 1, applied_index, committed)
 

@@ -26,6 +26,7 @@ from tests.simulation.story import (
     appends_what_is_gone_by_now,
     applies,
     applies_after_a_boot,
+    asks,
     both_apply,
     commits,
     commits_after_a_truncation,
@@ -129,6 +130,7 @@ BROKEN: dict[str, tuple[Told, str]] = {
     "a command that takes effect twice": (sent_twice("c1", 1), "applied-twice"),
     "no progress since it was asked": (waits(3, 0, BOUND_NS + 4, 3), "no-progress"),
     "no progress since it was healed": (waits(0, 3, BOUND_NS + 4, 2), "no-progress"),
+    "no progress, however often it is asked": (asks(3, BOUND_NS, now_ns=BOUND_NS + 4), "no-progress"),
     "a read of less than was committed": (reads(4, 5), "stale-answer"),
     "a node that stops itself": (dies, "node-died"),
 }

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -18,11 +18,12 @@ import pytest
 from harness import saved
 from harness.cli import main
 from harness.plan import Plan
-from harness.probe import probe
+from harness.probe import Finding, Probe, probe
 from harness.replay import found_again
 from harness.run import carry_out
 from harness.shrink import CannotShrinkError, Shrunk, shrink
-from harness.simulation import tuning
+from harness.simulation import Tuning, tuning
+from nemesis.nemesis import Step
 from reports.record import RecordError
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,21 @@ def test_nothing_wrong_cannot_shrink() -> None:
     correct = replace(failing("figure-eight"), plan=plan_of(None, 1))
     with pytest.raises(CannotShrinkError, match="breaks no promise"):
         shrink(correct)
+
+
+def test_another_violation_is_not_the_one_that_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fewer faults something else goes wrong."""
+    was = failing("trusting-follower")
+    one = probe(was.plan, schedule=was.schedule, tuning=was.tuning)
+
+    def another(plan: Plan, *, schedule: Sequence[Step], tuning: Tuning) -> Probe:
+        kind = "two-leaders" if tuple(schedule) == was.schedule else "no-progress"
+        return replace(one, findings=(Finding("invariants", kind, ""),))
+
+    monkeypatch.setattr("harness.shrink.probe", another)
+    found = shrink(was)
+    assert found.tries > 1
+    assert (found.saved.schedule, found.saved.kinds) == (was.schedule, ("two-leaders",))
 
 
 def test_no_time_leaves_the_schedule_as_it_was() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 
 from harness import saved
 from harness.cli import main
-from harness.probe import probe
+from harness.plan import Plan
+from harness.probe import Finding, Probe, probe
 from harness.sweep import Campaign, Tally, processes, sweep
 from system.clusters.sim import SimCluster
 
@@ -131,6 +134,54 @@ def test_seeds_take_turns_with_the_workloads() -> None:
     campaign = Campaign()
     assert [campaign.plan(seed).workload for seed in range(4)] == ["append", "register"] * 2
     assert Campaign(workloads=("register",)).plan(4).workload == "register"
+
+
+@pytest.fixture
+def swept_seeds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The seeds that are probed, in order; only the first seed of all shows a violation."""
+    seeds: list[int] = []
+
+    def noted(plan: Plan, *, inside: bool) -> Probe:
+        seeds.append(plan.seed)
+        findings = (Finding("invariants", "two-votes", ""),) if plan.seed == 1 else ()
+        return Probe(plan, findings, "", 0, 1.0, 0.0, 9, ())
+
+    monkeypatch.setattr("harness.sweep.probe", noted)
+    return seeds
+
+
+def test_every_seed_has_its_turn_once(swept_seeds: list[int]) -> None:
+    tally = swept(Campaign(first=5, seeds=100))
+    assert swept_seeds == list(range(5, 105))
+    assert (tally.probes, tally.operations) == (100, 900)
+
+
+class Late(Executor):
+    """Carries out the first task at once, and the others when it is told to."""
+
+    def __init__(self) -> None:
+        self._is_first = True
+        self._waiting: list[Callable[[], None]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        self._waiting.append(lambda: future.set_result(fn(*args, **named)))
+        if self._is_first:
+            self.go_on()
+        self._is_first = False
+        return future
+
+    def go_on(self) -> None:
+        for carry_out in self._waiting:
+            carry_out()
+        self._waiting.clear()
+
+
+@pytest.mark.usefixtures("swept_seeds")
+def test_what_is_under_way_when_a_violation_is_found_counts_too() -> None:
+    late = Late()
+    tally = sweep(Campaign(seeds=50), late, 3, lambda _: late.go_on())
+    assert (tally.probes, tally.first_failing_seed) == (1 + 2 + 4, 1)
 
 
 def test_faults_that_take_no_effect_prove_nothing(
