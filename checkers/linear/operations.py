@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from checkers.compile_time import COMPILING
 from checkers.verdict import Validity
 
 State = Hashable
@@ -127,14 +128,16 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What judging one history may take. `deadline_s` is on time.monotonic()'s clock."""
+    """What judging one history may take. `deadline_s` is on time.monotonic()'s clock, and moves on by what
+    is spent compiling since: a judge's first history on a machine has as much time as any other."""
 
     deadline_s: float = field(default_factory=lambda: time.monotonic() + 30.0)
     memory_bytes: int = 2_000_000_000
+    compiled_s: float = field(default_factory=COMPILING.spent_s)
 
     @classmethod
     def of(cls, budget_s: float, memory_bytes: int = 2_000_000_000) -> Limits:
         return cls(time.monotonic() + budget_s, memory_bytes)
 
     def left_s(self) -> float:
-        return self.deadline_s - time.monotonic()
+        return self.deadline_s - time.monotonic() + COMPILING.spent_s() - self.compiled_s

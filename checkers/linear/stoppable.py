@@ -26,7 +26,8 @@ def stoppable(
     thread = threading.Thread(target=lambda: found.append(int(run(*arrays))), daemon=True)
     thread.start()
     try:
-        thread.join(max(0.0, limits.left_s()))
+        while thread.is_alive() and (left_s := limits.left_s()) > 0:
+            thread.join(left_s)
     finally:
         control[stop] = 1
         thread.join()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
+
+from checkers.compiled import njit
 
 # The C library's, which compares as fast as memory can be read, however short the arrays.
 _memcmp = types.ExternalFunction("memcmp", types.intc(types.uintp, types.uintp, types.uintp))

@@ -263,7 +263,8 @@ class Replica:
         """Answers everything pending from a term this node no longer leads."""
         node = self.node
         tenure = node.current_term if node.state is State.LEADER else None
-        if tenure == self._tenure:
+        # A tenure may have begun and ended since the last flush.
+        if tenure == self._tenure and (tenure is not None or not (self._commands or self._reads)):
             return
         self._tenure = tenure
         for index in [index for index, command in self._commands.items() if command.term != tenure]:

@@ -192,6 +192,19 @@ def test_a_command_of_a_tenure_that_came_and_went_within_one_batch_is_lost() -> 
     assert it.answers == [Lost()]
 
 
+def test_whoever_waits_for_a_tenure_that_came_and_went_within_one_batch_is_told_at_once() -> None:
+    it = Stage()
+    it.replica.on_time(400 * MS)
+    it.replica.flush(0)
+    it.hear("b", RequestVoteReply(1, vote_granted=True, pre_vote=True))
+    it.sync()
+    it.replica.on_message(0, "b", RequestVoteReply(1, vote_granted=True))
+    it.submit({"client": "x"}, EntryKind.SESSION)
+    it.replica.read(0, lambda machine, index: index, it.answers.append)
+    it.hear("c", AppendEntries(2, "c", 0, 0, (), leader_commit=0))
+    assert it.answers == [Lost(), NotLeader("c")]
+
+
 def test_reads_of_a_lost_tenure_do_not_hold_up_later_ones() -> None:
     it = Stage()
     it.lead()
