@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -59,6 +60,17 @@ def pytest_configure_node(node: Any) -> None:
     """The controller draws; xdist's processes take what it drew."""
     node.workerinput["crosswind_seed"] = node.config.stash[_SEED]
     node.workerinput["crosswind_live"] = str(node.config.stash[_LIVE])
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """To import a project's other tests can take longer than a run. Where only runs are asked for, a file
+    that names neither the mark nor a fixture of ours is left alone."""
+    if config.option.markexpr != "nemesis" or collection_path.suffix != ".py":
+        return None
+    with contextlib.suppress(OSError):
+        text = collection_path.read_bytes()
+        return None if b"mark.nemesis" in text or b"crosswind_" in text else True
+    return None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -79,6 +79,21 @@ def test_a_planted_bug_by_its_id(pytest_says: CommandLine) -> None:
     assert runs(text) == ["append-kill-local-s7-figure-eight"]
 
 
+@pytest.mark.parametrize("asked", [("-m", "nemesis"), ("--workload=append", "--nemesis=kill")])
+def test_for_runs_alone_other_tests_are_not_even_imported(
+    pytester: pytest.Pytester, pytest_says: CommandLine, asked: tuple[str, ...]
+) -> None:
+    (pytester.path / "tests" / "test_broken.py").write_text("raise RuntimeError('imported')\n")
+    marked = "import pytest\npytestmark = pytest.mark.nemesis\ndef test_marked(): pass\n"
+    (pytester.path / "tests" / "test_marked.py").write_text(marked)
+    code, text = pytest_says(*asked, "--seed=7")
+    assert code == 0, text
+    assert "append-kill-local-s7" in runs(text)
+    assert "test_marked.py::test_marked" in text
+    code, text = pytest_says("-m", "not nemesis")
+    assert "imported" in text
+
+
 def test_commas_and_repeats(pytest_says: CommandLine) -> None:
     """A comma between nemeses puts them into one run; everything else makes more runs."""
     code, text = pytest_says(
