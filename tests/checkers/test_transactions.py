@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -336,14 +337,35 @@ def test_unknown() -> None:
         == "1 was written to x twice: no read tells the two apart; every write needs a value of its own"
     )
     assert lists(at_once("ax1", "ax1!", "rx1")).valid is YES
-    good = one_after_another("ax1", "rx1")
+    good = one_after_another("ax1ay1", "rx1")
+    said = transactions(good, "list-append").summary
+    assert said.startswith("2 transactions of 3 micro-operations are ")
     for limits in (Limits.of(-1.0), Limits(memory_bytes=100)):
         assert transactions(good, "list-append", limits=limits).valid is UNKNOWN
+    columns = to_columns(good, "list-append")
+    arrays_bytes = columns.nbytes
+    assert arrays_bytes == sum(array.nbytes for array in vars(columns).values() if hasattr(array, "nbytes"))
+    assert arrays_bytes > 100
+    little = transactions(good, "list-append", limits=Limits(memory_bytes=100)).summary
+    (needed,) = re.findall(r"^2 transactions need up to ([\d,]+) bytes; the limit is 100$", little)
+    enough = Limits(memory_bytes=int(needed.replace(",", "")))
+    assert transactions(good, "list-append", limits=enough).valid is YES
     nil: list[Event] = [(0, "invoke", [["w", "x", None]]), (0, "ok", [["w", "x", None]])]
     assert (
         registers(history([*nil, (0, "invoke", [["r", "x", None]]), (0, "ok", [["r", "x", None]])])).valid
         is UNKNOWN
     )
+
+
+def test_the_evidence_names_the_model_and_those_that_are_ruled_out() -> None:
+    _, bad, good, model, _ = next(case for case in LISTS if case[0] == "G0")
+    found = lists(bad, model)
+    assert found.evidence["consistency"] == model
+    assert found.evidence["not"] == ruled_out(kinds(found))
+    assert model in found.evidence["not"]
+    assert lists(good, model).evidence["consistency"] == model
+    assert "not" not in lists(good, model).evidence
+    assert lists(bad, None, "G0").evidence["consistency"] is None
 
 
 # Registers.
@@ -489,6 +511,10 @@ def test_what_is_no_history() -> None:
         lists(history([begun, begun]))
     with pytest.raises(HistoryError, match="op 1: process 1 completed what it had not invoked"):
         lists(history([begun, (1, "ok", [])]))
+    with pytest.raises(
+        HistoryError, match="no transactions are called 'sets'; there are list-append, rw-reg"
+    ):
+        transactions(history([]), "sets")  # type: ignore[arg-type]
     with pytest.raises(HistoryError, match="no consistency model is called 'eventual'"):
         lists(history([]), "eventual")
     with pytest.raises(HistoryError, match="no anomaly is called 'G9'"):
