@@ -94,9 +94,17 @@ def test_of_lists(texts: list[str], a: int, b: int, expected: list[tuple[int, st
         (["wx1", "wx2"], 0, 1, []),
         (["wx1", "rx1", "wx2"], 1, 2, []),
         (["wx1", "ry1", "wy1"], 0, 1, []),
-        (["wx1wy1", "ry1wx2wy2"], 0, 1, [(WR, "B read y = 1, which A wrote"), (WW, "A wrote y = 1, and B the later version 2")]),
+        (
+            ["wx1wy1", "ry1wx2wy2"],
+            0,
+            1,
+            [
+                (WR, "B read y = 1, which A wrote"),
+                (WW, "A wrote y = 1, and B the later version 2"),
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_of_registers(texts: list[str], a: int, b: int, expected: list[tuple[int, str]]) -> None:
     assert told(list(register_reasons(registers(at_once(*texts, write="w")), a, b))) == expected
 
@@ -138,8 +146,8 @@ def circle(steps: int) -> str:
 
 def test_a_circle() -> None:
     assert circle(2) == (
-        "T1 is op 0 and T2 is op 2. T1 comes before T2: T1 did 0, unlike T2; but T2 comes before T1: T2 did 1,"
-        " unlike T1. No order has both"
+        "T1 is op 0 and T2 is op 2. T1 comes before T2: T1 did 0, unlike T2; but T2 comes before T1: T2 did"
+        " 1, unlike T1. No order has both"
     )
     assert circle(3) == (
         "T1 is op 0, T2 is op 2 and T3 is op 4. T1 comes before T2: T1 did 0, unlike T2; T2 comes before T3:"
