@@ -32,16 +32,24 @@ class _Node:
     """What is known of one node.
 
     disk:  the terms of the entries on its disk that are synced, from index 1 on
+    first_held: {index: the lowest term of an entry that its disk held there since it started}
     promised: the highest term it ever entered, of which its event log tells. votes: {term: candidate}
     """
 
     disk: list[int] = field(default_factory=list)
+    first_held: dict[int, int] = field(default_factory=dict)
     disk_term: int = 0
     disk_vote: str | None = None
     promised: int = 0
     votes: dict[int, str] = field(default_factory=dict)
     commit_index: int = 0
     applied_index: int = 0
+
+    def hold(self, term: int) -> None:
+        """One entry more is on the disk."""
+        self.disk.append(term)
+        index = len(self.disk)
+        self.first_held[index] = min(term, self.first_held.get(index, term))
 
 
 class Watchdog:
@@ -71,7 +79,10 @@ class Watchdog:
         self._ledger: list[int] = []
         self._committed_in: list[int] = []
         self._applied: dict[int, tuple[int, str, str]] = {}
+        # Since when clients ask and nothing is done, when they asked last, and how many of them wait.
         self._asked_ns: int | None = None
+        self._last_asked_ns = 0
+        self._waiting = 0
         self._done: dict[tuple[str, int], int] = {}
         self._take = {
             "boot": self._boot,
@@ -96,7 +107,7 @@ class Watchdog:
         for record in records:
             entry = getattr(record, "entry", None)
             if entry is not None:
-                of.disk.append(entry.term)
+                of.hold(entry.term)
             elif hasattr(record, "from_index"):
                 del of.disk[record.from_index - 1 :]
             else:
@@ -119,10 +130,20 @@ class Watchdog:
             )
 
     def sends_match(self, node: str, time_ns: int, term: int, index: int, entry_term: int | None) -> None:
-        """An acknowledgement leaves the node: what it acknowledges must be on its disk."""
-        disk = self._nodes[node].disk
-        if index > len(disk) or (index and disk[index - 1] != entry_term):
-            held = f"up to {len(disk)}" if index > len(disk) else f"index {index} of term {disk[index - 1]}"
+        """An acknowledgement leaves the node: what it acknowledges must be on its disk.
+
+        entry_term: of the entry that it acknowledges; None: the node is in a later term by now, and its log
+        may have changed since. Then the message is as good as one that the network held up, and the disk must
+        have held at some time what a leader of that term can have had there.
+        """
+        of = self._nodes[node]
+        if entry_term is None:
+            is_held = index == 0 or of.first_held.get(index, term + 1) <= term
+        else:
+            is_held = index == 0 or (index <= len(of.disk) and of.disk[index - 1] == entry_term)
+        if not is_held:
+            past_end = index > len(of.disk)
+            held = f"up to {len(of.disk)}" if past_end else f"index {index} of term {of.disk[index - 1]}"
             self._object(
                 "ack-not-durable",
                 f"in term {term} it acknowledges entries up to {index}, while its disk holds {held}",
@@ -134,13 +155,20 @@ class Watchdog:
         """A client asks for something."""
         if self._asked_ns is None:
             self._asked_ns = time_ns
+        self._last_asked_ns = time_ns
+        self._waiting += 1
+
+    def answered(self) -> None:
+        """Whatever the answer was. Who was refused and never asks again is not waiting for anything."""
+        self._waiting -= 1
 
     def calm(self, since_ns: int, now_ns: int, healthy: int, bound_ns: int) -> None:
         """From since_ns to now nothing changed, and so many nodes were up and heard each other: a majority of
         them goes on by itself."""
         if healthy < self._quorum or self._asked_ns is None:
             return
-        waited_ns = now_ns - max(since_ns, self._asked_ns)
+        until_ns = now_ns if self._waiting else self._last_asked_ns
+        waited_ns = until_ns - max(since_ns, self._asked_ns)
         if waited_ns > bound_ns:
             message = (
                 f"for {waited_ns / 1e9:.1f} s nothing was committed, although clients asked, and {healthy} of"
@@ -159,6 +187,7 @@ class Watchdog:
 
     def has_read(self, node: str, time_ns: int, applied_index: int, committed: int) -> None:
         """A read was answered from the state after applied_index; when it began, so many were committed."""
+        self._asked_ns = None
         if applied_index < committed:
             message = (
                 f"it answers a read from the state after entry {applied_index}, though {committed} were"
@@ -191,7 +220,7 @@ class Watchdog:
         if known is not None and vote != known:
             message = f"it starts again without its vote for {known} in term {term}, but with {vote}"
             self._object("vote-forgotten", message, time_ns, node)
-        of.disk, of.disk_term, of.disk_vote = [], term, vote
+        of.disk, of.first_held, of.disk_term, of.disk_vote = [], {}, term, vote
         of.commit_index = of.applied_index = fields["base_index"]
 
     def _term(self, node: str, time_ns: int, fields: dict[str, Any]) -> None:
@@ -234,7 +263,7 @@ class Watchdog:
         of = self._nodes[node]
         for index, term, _, digest in fields["entries"]:
             if recovered:
-                of.disk.append(term)
+                of.hold(term)
             # By now the log in memory may have changed; then this entry's neighbour is no longer to be seen.
             before = self._term_at(node, index - 1) if self._term_at(node, index) == term else None
             known = self._entries.setdefault((index, term), (digest, before if before is not None else -1))

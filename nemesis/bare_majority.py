@@ -72,7 +72,7 @@ class BareMajority:
         new = won[0] if won is not None else None
         up = _bare_majority(victims, len(everyone) // 2 + 1, (old, new), step.options["pick"])
         started = await cluster.start_nodes(up)
-        force.hear(up)
+        force.hear(up, "down")
         left = tuple(node for node in victims if node not in up)
         complaints = not_gone(killed, victims) + not_replaced(killed, started, up)
         if victims != everyone:
@@ -90,7 +90,7 @@ class BareMajority:
         if down is None:
             return never_injected()
         facts: Facts = await cluster.start_nodes(down.left)
-        force.hear(down.left)
+        force.hear(down.left, "down")
         del force.injected[step.number]
         killed: dict[str, Any] = down.evidence.facts.get("killed", {})
         return ended(

@@ -103,7 +103,7 @@ class Deposed:
             await cluster.mend(deposed.links)
             force.mend(deposed.links)
         facts = await cluster.start_nodes(deposed.crashed)
-        force.hear(deposed.crashed)
+        force.hear(deposed.crashed, "down")
         del force.injected[step.number]
         complaints = not_replaced(deposed.evidence.facts.get("killed", {}), facts, deposed.crashed)
         return ended(deposed.evidence, {"started": facts}, complaints, "started again")

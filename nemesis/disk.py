@@ -73,7 +73,7 @@ class Disk:
             if frame is not None:
                 await cluster.restore_disk(node, frame)
             started = await cluster.start_nodes([node])
-            force.hear([node])
+            force.hear([node], "down")
             complaints = not_replaced(harm.evidence.facts.get("ended", {}), started, [node])
             evidence = ended(harm.evidence, {"started": started}, complaints, "started again")
         del force.injected[step.number]

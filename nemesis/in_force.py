@@ -29,10 +29,12 @@ class InForce:
         self.silenced |= dict.fromkeys(nodes, how)
         self._silences += nodes
 
-    def hear(self, nodes: Sequence[str]) -> None:
-        """They speak again."""
+    def hear(self, nodes: Sequence[str], after: Silence) -> None:
+        """They speak again after a pause, or after they were down; but for those that another fault has
+        silenced otherwise since."""
         for node in nodes:
-            self.silenced.pop(node, None)
+            if self.silenced.get(node) == after:
+                del self.silenced[node]
 
     def mend(self, links: Sequence[Link]) -> None:
         """One fault less cuts them."""

@@ -72,7 +72,7 @@ async def start_again(cluster: CanKill, step: Step, how: str) -> Evidence:
     if begun is None:
         return never_injected()
     facts = await cluster.start_nodes(begun.nodes)
-    force.hear(begun.nodes)
+    force.hear(begun.nodes, "down")
     del force.injected[step.number]
     complaints = not_replaced(begun.facts.get(how, {}), facts, begun.nodes)
     return ended(begun, {"started": facts}, complaints, "started again")
@@ -101,6 +101,6 @@ async def let_go(cluster: CanPause, step: Step) -> Evidence:
     # What was killed meanwhile is no longer stopped, and may be down: its kill's heal starts it.
     paused = [node for node in begun.nodes if force.silenced.get(node) == "paused"]
     facts = await cluster.resume(paused)
-    force.hear(paused)
+    force.hear(paused, "paused")
     del force.injected[step.number]
     return ended(begun, {"resumed": facts}, still_stopped(facts, paused), "resumed")

@@ -58,6 +58,7 @@ class Watching(Protocol):
     def sends_match(self, node: str, time_ns: int, term: int, index: int, entry_term: int | None) -> None: ...
     def died(self, node: str, time_ns: int, why: str) -> None: ...
     def asked(self, time_ns: int) -> None: ...
+    def answered(self) -> None: ...
     @property
     def committed(self) -> int: ...
     def is_deposed(self, node: str) -> bool: ...
@@ -184,6 +185,8 @@ class SimNode:
         self.led_since_ns = None
         gone, self._unanswered = self._unanswered, {}
         for reply in gone.values():
+            if self.world.watching is not None:
+                self.world.watching.answered()
             reply(call_error(grpc.StatusCode.UNAVAILABLE, "the connection was reset"))
         return self.disk.crash(lose_unsynced=lose_unsynced)
 
@@ -246,8 +249,10 @@ class SimNode:
         def answer(response: Any) -> None:
             waiting = self._unanswered.pop(number, None)
             if waiting is not None:
-                if watching is not None and isinstance(response, ReadResponse):
-                    watching.has_read(self.name, self.loop.now_ns, response.applied_index, committed)
+                if watching is not None:
+                    watching.answered()
+                    if isinstance(response, ReadResponse):
+                        watching.has_read(self.name, self.loop.now_ns, response.applied_index, committed)
                 waiting(response)
 
         self._take_request(method, request, answer)

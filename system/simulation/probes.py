@@ -43,7 +43,9 @@ class Probes:
         """An acknowledgement of entries up to this index leaves the node."""
         node = self._node
         assert node.replica is not None
-        entry_term = node.replica.node.log.term_at(index)
+        core = node.replica.node
+        # What it acknowledged in an earlier term need not be in its log any more.
+        entry_term = core.log.term_at(index) if core.current_term == term else None
         self._watching.sends_match(node.name, node.loop.now_ns, term, index, entry_term)
 
     def votes(self, term: int, candidate: str) -> None:

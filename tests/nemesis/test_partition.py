@@ -133,7 +133,7 @@ def test_a_paused_node_may_fall_silent_and_take_nothing_in() -> None:
         cluster.dying = [(B, A), *([(C, A)] if paused == A else [])]
         inject(cluster, "one-way-messages")
         in_force(cluster).silence([paused], "paused")
-        in_force(cluster).hear([paused])
+        in_force(cluster).hear([paused], "paused")
         cluster.leads = B
         ended = heal(cluster, "one-way-messages")
         assert ended.took_effect, ended.summary

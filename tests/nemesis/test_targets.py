@@ -61,7 +61,7 @@ def test_waits_for_nodes_to_be_back(monkeypatch: pytest.MonkeyPatch) -> None:
         choice = asyncio.create_task(choose_nodes(cluster, "one", 0.0))
         await asyncio.sleep(0)
         assert not choice.done()
-        force.hear(["cp-gcp-1"])
+        force.hear(["cp-gcp-1"], "down")
         return await choice
 
     assert wait(back_meanwhile()).nodes == ("cp-gcp-1",)

@@ -35,6 +35,21 @@ def test_a_paused_node_that_is_killed_and_healed_in_either_order() -> None:
         assert in_force(cluster).silenced == {}
 
 
+def test_a_node_that_two_faults_killed_and_a_third_paused_runs_in_the_end() -> None:
+    """The second start finds it running, and paused: that is not for a start to end."""
+    cluster = FakeCluster()
+    first, second = (step("kill", "one", number, lose_unsynced=True) for number in (3, 4))
+    paused = step("pause", "one", 5)
+    killed = inject(cluster, first)
+    in_force(cluster).injected[second.number] = killed  # by another fault that had chosen it before
+    heal(cluster, first)
+    assert inject(cluster, paused).nodes == killed.nodes == (A,)
+    heal(cluster, second)
+    heal(cluster, paused)
+    assert cluster.states[A] == "S"
+    assert in_force(cluster).silenced == {}
+
+
 def test_a_pause_spares_what_is_down() -> None:
     cluster = FakeCluster()
     inject(cluster, KILL)

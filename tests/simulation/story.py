@@ -130,6 +130,18 @@ def acknowledges(index: int, term: int | None, *disk: int) -> Told:
     return tell
 
 
+def acknowledges_late(index: int, *disk: int, now: int) -> Told:
+    """In term 2, when the node is in a later term already: its disk held these entries, and then another in
+    the place of the first."""
+
+    def tell(story: Story) -> None:
+        story.syncs(A, *disk)
+        story.syncs(A, now)
+        story.dog.sends_match(A, 1, 2, index, None)
+
+    return tell
+
+
 def acknowledges_after_a_crash(recovered: int) -> Told:
     """Entry 2, of which so many entries came back."""
 
@@ -311,12 +323,17 @@ def waits(asked_ns: int | None, since_ns: int, now_ns: int, healthy: int, *, com
     return tell
 
 
-def asks(*times_ns: int, now_ns: int) -> Told:
-    """Clients ask at these times, and nobody answers."""
+def asks(*times_ns: int, now_ns: int, refused: bool = False, read: bool = False) -> Told:
+    """Clients ask at these times, and nobody does anything, though they may be refused; unless a read is
+    answered."""
 
     def tell(story: Story) -> None:
         for asked_ns in times_ns:
             story.dog.asked(asked_ns)
+            if refused or read:
+                story.dog.answered()
+        if read:
+            story.dog.has_read(A, times_ns[-1], 0, 0)
         story.dog.calm(0, now_ns, 3, BOUND_NS)
 
     return tell
