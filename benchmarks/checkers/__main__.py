@@ -16,6 +16,7 @@ import os
 import platform
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,7 +66,10 @@ def main() -> int:
     print(f"\n{machine}; {options.rounds} rounds; load {os.getloadavg()[0]:.1f}")
     if options.write is not None:
         text = [f"## {title}\n\n{table.markdown(head, cells)}\n" for title, head, cells in sections]
-        said = f"Printed by `make bench-checkers`. {machine}."
+        said = (
+            f"Printed by `make bench-checkers` on {datetime.now(UTC):%Y-%m-%d}; {machine};"
+            f" {options.rounds} rounds; load {os.getloadavg()[0]:.1f}."
+        )
         page = "\n".join(["# How fast the checkers judge\n", said, "", *text])
         options.write.write_text(page, encoding="utf-8")
     return 0 if all(row.holds() is not False for row in rows) else 1
