@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit
-from numba.core import event
+from numba.core.event import Event, Listener, register
 from numba.core.options import DefaultOptions
 
 from checkers.compile_time import COMPILING
@@ -39,15 +39,15 @@ def _drop_stale(root: Path) -> None:
                 index.unlink()
 
 
-class _Compiling(event.Listener):
+class _Compiling(Listener):
     """Takes the time."""
 
-    def on_start(self, event: event.Event) -> None:
+    def on_start(self, event: Event) -> None:
         COMPILING.began()
 
-    def on_end(self, event: event.Event) -> None:
+    def on_end(self, event: Event) -> None:
         COMPILING.ended()
 
 
 _drop_stale(Path(__file__).parent)
-event.register("numba:compile", _Compiling())  # type: ignore[no-untyped-call]
+register("numba:compile", _Compiling())  # type: ignore[no-untyped-call]

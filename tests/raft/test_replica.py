@@ -175,8 +175,8 @@ def test_whoever_waits_is_told_when_leadership_is_lost() -> None:
     assert len(it.answers) == 3
 
 
-def test_a_command_of_a_tenure_that_came_and_went_within_one_batch_is_lost() -> None:
-    """Another command takes its place: its success must not be taken for that of the first."""
+def asked_in_the_batch_that_won() -> Stage:
+    """The vote that makes it the leader, and a command, without a flush between or after them."""
     it = Stage()
     it.replica.on_time(400 * MS)
     it.replica.flush(0)
@@ -184,6 +184,12 @@ def test_a_command_of_a_tenure_that_came_and_went_within_one_batch_is_lost() -> 
     it.sync()
     it.replica.on_message(0, "b", RequestVoteReply(1, vote_granted=True))
     it.submit({"client": "x"}, EntryKind.SESSION)
+    return it
+
+
+def test_a_command_of_a_tenure_that_came_and_went_within_one_batch_is_lost() -> None:
+    """Another command takes its place: its success must not be taken for that of the first."""
+    it = asked_in_the_batch_that_won()
     assert it.replica.node.log.last_index == 2
     theirs = (LogEntry(1, 2, EntryKind.NO_OP), LogEntry(2, 2, EntryKind.SESSION, b'{"client": "y"}'))
     it.hear("c", AppendEntries(2, "c", 0, 0, theirs, leader_commit=2))
@@ -193,13 +199,7 @@ def test_a_command_of_a_tenure_that_came_and_went_within_one_batch_is_lost() -> 
 
 
 def test_whoever_waits_for_a_tenure_that_came_and_went_within_one_batch_is_told_at_once() -> None:
-    it = Stage()
-    it.replica.on_time(400 * MS)
-    it.replica.flush(0)
-    it.hear("b", RequestVoteReply(1, vote_granted=True, pre_vote=True))
-    it.sync()
-    it.replica.on_message(0, "b", RequestVoteReply(1, vote_granted=True))
-    it.submit({"client": "x"}, EntryKind.SESSION)
+    it = asked_in_the_batch_that_won()
     it.replica.read(0, lambda machine, index: index, it.answers.append)
     it.hear("c", AppendEntries(2, "c", 0, 0, (), leader_commit=0))
     assert it.answers == [Lost(), NotLeader("c")]

@@ -16,16 +16,22 @@ from system.mutants.mutant import replaced
 
 SOON = (
     *("vote-in-memory", "half-quorum", "local-reads", "figure-eight", "trusting-follower", "applied-again"),
-    *("ack-before-fsync", "double-vote", "own-last-index"),
+    *("ack-before-fsync", "double-vote"),
 )
 
 
 @pytest.mark.parametrize("mutant", SOON)
 def test_found_within_ten_seeds(mutant: str) -> None:
-    """By whoever watches from inside, whatever else is noticed first."""
     with processes(1) as (executor, at_a_time):
-        tally = sweep(Campaign(seeds=10, mutant=mutant, count_all=True), executor, at_a_time)
-    assert tally.by_checker.get("invariants", 0) >= 1
+        tally = sweep(Campaign(seeds=10, mutant=mutant), executor, at_a_time)
+    assert tally.found, f"not in {tally.probes} seeds"
+    assert tally.by_checker == {"invariants": 1}
+
+
+def test_seen_from_inside_within_ten_seeds_though_a_node_that_stays_behind_is_noticed_first() -> None:
+    with processes(1) as (executor, at_a_time):
+        tally = sweep(Campaign(seeds=10, mutant="own-last-index", count_all=True), executor, at_a_time)
+    assert tally.by_checker["invariants"] >= 1
 
 
 def places(mutant: Mutant) -> list[Place]:
