@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from checkers.history import History
-from checkers.inside import Violation
+from checkers.inside import Violation, Watchdog
 from checkers.invariants import invariants
 from checkers.verdict import Validity
 from harness.plan import Plan
@@ -246,3 +246,12 @@ def test_a_node_is_asked_and_gives_itself_away(mutant: str, kind: str) -> None:
             assert probe(plan).kinds == frozenset()
             return
     pytest.fail("it did not in 19 seeds")
+
+
+def test_whoever_is_answered_or_cut_off_by_a_crash_no_longer_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    for method in ("asked", "answered"):
+        monkeypatch.setattr(Watchdog, method, lambda *_, method=method: told.append(method))
+    found = probe(Plan("register", ("kill",), 7, "sim"))
+    assert not found.findings
+    assert told.count("asked") == told.count("answered") > 300
