@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,28 @@ def explained_by_log(parts: Callable[[], Iterable[Any]], keys: int, elements: in
     from checkers.linear import witness_kernels as kernels
 
     found = np.full(2, -1, np.int64)
+    if (whole := _alone(parts())) is not None:
+        status = kernels.explain(whole, keys, elements, found)
+    else:
+        status = _explain(parts, keys, elements, found)
+    if status == kernels.OUT_OF_ORDER:
+        found[:] = _positions(parts(), *found)
+    pair = tuple(int(at) for at in found if at >= 0)
+    if status in (kernels.REPEATED, kernels.UNTOLD):
+        return Explained(None, pair)
+    return Explained(Validity.NO, pair, _KINDS[status]) if status else Explained(Validity.YES)
+
+
+def _alone(parts: Iterable[Any]) -> Any:
+    """The only part; None where there are more, or none."""
+    first = list(islice(parts, 2))
+    return first[0] if len(first) == 1 else None
+
+
+def _explain(parts: Callable[[], Iterable[Any]], keys: int, elements: int, found: Any) -> int:
+    """As kernels.explain, part by part."""
+    from checkers.linear import witness_kernels as kernels
+
     appends = np.zeros(keys, np.int64)
     for calls in parts():
         kernels.count(calls, appends)
@@ -68,13 +91,7 @@ def explained_by_log(parts: Callable[[], Iterable[Any]], keys: int, elements: in
     status = status or kernels.settle(log, found)
     for calls in parts():
         status = status or kernels.compare(calls, log, found)
-    status = status or kernels.in_order(log, found)
-    if status == kernels.OUT_OF_ORDER:
-        found[:] = _positions(parts(), *found)
-    pair = tuple(int(at) for at in found if at >= 0)
-    if status in (kernels.REPEATED, kernels.UNTOLD):
-        return Explained(None, pair)
-    return Explained(Validity.NO, pair, _KINDS[status]) if status else Explained(Validity.YES)
+    return int(status or kernels.in_order(log, found))
 
 
 def _positions(parts: Iterable[Any], returned: int, invoked: int) -> list[int]:

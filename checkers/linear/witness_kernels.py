@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from checkers.compiled import njit
+from checkers.compiled import njit, same
 
 NONE = -1
 NEVER = 1 << 60
@@ -52,28 +52,26 @@ class Calls(NamedTuple):
 class Log(NamedTuple):
     """What is known of all lists.
 
-    by element: appender, its position; key_of; index, in the log; slot, NONE: it need not have happened
-    by key: base, its first slot; known, how many elements the longest read shows; longest, that read
-    by slot, one for each append of a key in the only possible order and one more: shown, the elements that
-    reads show; before and after, the greatest log index in front of it and the least from it on; moments, of
-    the reads that show what is in front of it the first return and the last invocation, and the append's own
+    entries: a row an element, of its append: its position, NONE: there is none; its list, its log index,
+        its ranks, and the slot it has, NONE: it need not have happened
+    base, known, longest: of each list its first slot, how many elements the longest read shows, and that read
+    shown: by slot, one for each append of a list in the only possible order and one more, the element, NONE
+        behind them all
+    slots: a row a slot; as far as reads show any, the greatest log index in front of it and the least from it
+        on; and of the reads that show what is in front of it the first return and the last invocation
     """
 
-    appender: Any
-    key_of: Any
-    index: Any
-    slot: Any
+    entries: Any
     base: Any
     known: Any
     longest: Any
     shown: Any
-    before: Any
-    after: Any
-    moments: Any
+    slots: Any
 
 
-# The columns of `moments`.
-_FIRST_RETURN, _LAST_INVOCATION, _RETURN, _INVOCATION = range(4)
+# The columns of `entries` and of `slots`: a row has to be found once only, and lies together.
+_APPENDER, _LIST, _INDEX, _RETURNED, _INVOKED, _SLOT = range(6)
+_BEFORE, _AFTER, _FIRST_RETURN, _LAST_INVOCATION = range(4)
 
 
 @njit(cache=True)
@@ -88,54 +86,87 @@ def count(calls: Calls, appends: Any) -> None:
 def empty_log(appends: Any, elements: int) -> Log:
     base = np.zeros(appends.size + 1, np.int64)
     base[1:] = np.cumsum(appends + 1)
-    slots = base[-1]
-    moments = np.full((slots, 4), NEVER, np.int64)
-    moments[:, _LAST_INVOCATION] = moments[:, _INVOCATION] = NONE
+    entries = np.empty((elements, 6), np.int64)
+    for element in range(elements):
+        entries[element, _APPENDER] = entries[element, _SLOT] = NONE
+    slots = np.empty((base[-1], 4), np.int64)
+    for slot in range(base[-1]):
+        slots[slot, _BEFORE] = slots[slot, _LAST_INVOCATION] = NONE
+        slots[slot, _AFTER] = slots[slot, _FIRST_RETURN] = NEVER
     return Log(
-        np.full(elements, NONE, np.int64),
-        np.full(elements, NONE, np.int32),
-        np.full(elements, _CRASHED, np.int64),
-        np.full(elements, NONE, np.int64),
+        entries,
         base,
         np.zeros(appends.size, np.int64),
         np.full(appends.size, NONE, np.int64),
-        np.empty(slots, np.int32),
-        np.full(slots, NONE, np.int64),
-        np.full(slots, NEVER, np.int64),
-        moments,
+        np.full(base[-1], NONE, np.int32),
+        slots,
     )
 
 
-# Whole tables are handed on only between loops, not inside them: every array of one is counted each time.
+# Whole tables are handed on only between loops, not inside them: every array of one is counted each time. And
+# appends and reads are gone through apart, since nobody could foretell which of the two comes next.
+
+
+@njit(cache=True)
+def _appends(calls: Calls) -> Any:
+    """Their positions in the columns."""
+    append, positions, count = calls.append, np.empty(calls.append.size, np.int64), 0
+    for i in range(append.size):
+        positions[count] = i
+        count += append[i] != 0
+    return positions[:count]
+
+
+@njit(cache=True)
+def _reads(calls: Calls) -> Any:
+    """The positions of those that returned."""
+    append, returned = calls.append, calls.returned
+    positions, count = np.empty(append.size, np.int64), 0
+    for i in range(append.size):
+        positions[count] = i
+        count += (append[i] == 0) & (returned[i] < NEVER)
+    return positions[:count]
 
 
 @njit(cache=True)
 def learn(calls: Calls, log: Log, found: Any) -> int:
     """Enters the appends, and of each list the longest content."""
-    append, keys, elements, witness = calls.append, calls.key, calls.element, calls.witness
-    first, returned, contents = calls.first, calls.returned, calls.contents
-    appender, key_of, index, base = log.appender, log.key_of, log.index, log.base
-    known, longest, before = log.known, log.longest, log.known.copy()
-    for i in range(append.size):
-        key = keys[i]
-        if append[i]:
-            element = elements[i]
-            if appender[element] != NONE:
-                found[0], found[1] = appender[element], calls.begin + i
-                return REPEATED
-            appender[element], key_of[element] = calls.begin + i, key
-            if returned[i] < NEVER:
-                index[element] = witness[i] if witness[i] >= 0 else _UNTOLD
-        elif returned[i] < NEVER and first[i + 1] - first[i] > known[key]:
-            known[key], longest[key] = first[i + 1] - first[i], calls.begin + i
+    status = _learn_appends(calls, log, found)
+    return int(status if status != YES else _learn_contents(calls, log, found))
+
+
+@njit(cache=True)
+def _learn_appends(calls: Calls, log: Log, found: Any) -> int:
+    keys, elements, witness = calls.key, calls.element, calls.witness
+    invoked, returned, begin, entries = calls.invoked, calls.returned, calls.begin, log.entries
+    for i in _appends(calls):
+        element = elements[i]
+        if entries[element, _APPENDER] != NONE:
+            found[0], found[1] = entries[element, _APPENDER], begin + i
+            return REPEATED
+        told = witness[i] if witness[i] >= 0 else _UNTOLD
+        entries[element, _APPENDER], entries[element, _LIST] = begin + i, keys[i]
+        entries[element, _INDEX] = told if returned[i] < NEVER else _CRASHED
+        entries[element, _RETURNED], entries[element, _INVOKED] = returned[i], invoked[i]
+    return YES
+
+
+@njit(cache=True)
+def _learn_contents(calls: Calls, log: Log, found: Any) -> int:
+    keys, first, contents, begin = calls.key, calls.first, calls.contents, calls.begin
+    base, shown, known, longest, before = log.base, log.shown, log.known, log.longest, log.known.copy()
+    for i in _reads(calls)[::-1]:  # the longest come last, so that few are longer than what was seen
+        key, length = keys[i], first[i + 1] - first[i]
+        if length > known[key]:
+            known[key], longest[key] = length, begin + i
     for key in range(known.size):
         if known[key] > before[key]:
             if known[key] >= base[key + 1] - base[key]:
                 found[0] = longest[key]
                 return NEVER_APPENDED
-            start = first[longest[key] - calls.begin] - first[0]
+            start = first[longest[key] - begin] - first[0]
             for at in range(before[key], known[key]):
-                log.shown[base[key] + at] = contents[start + at]
+                shown[base[key] + at] = contents[start + at]
     return YES
 
 
@@ -149,102 +180,127 @@ def settle(log: Log, found: Any) -> int:
 
 @njit(cache=True)
 def _settle_shown(log: Log, found: Any) -> int:
-    appender, key_of, index, slot_of = log.appender, log.key_of, log.index, log.slot
-    base, shown, before = log.base, log.shown, log.before
+    entries, base, shown, slots = log.entries, log.base, log.shown, log.slots
     for key in range(log.known.size):
         latest, latest_index = NONE, NONE
         for slot in range(base[key], base[key] + log.known[key]):
             element = shown[slot]
-            if element < 0 or element >= key_of.size or key_of[element] != key:
+            known = 0 <= element < len(entries) and entries[element, _APPENDER] != NONE
+            if not known or entries[element, _LIST] != key:
                 found[0] = log.longest[key]
                 return NEVER_APPENDED
-            if slot_of[element] != NONE:
-                found[0], found[1] = appender[element], log.longest[key]
+            if entries[element, _SLOT] != NONE:
+                found[0], found[1] = entries[element, _APPENDER], log.longest[key]
                 return SHOWN_TWICE
-            slot_of[element] = slot
-            if index[element] >= 0:
-                if index[element] <= latest_index:
-                    found[0], found[1] = appender[latest], appender[element]
+            entries[element, _SLOT] = slot
+            if entries[element, _INDEX] >= 0:
+                if entries[element, _INDEX] <= latest_index:
+                    found[0], found[1] = entries[latest, _APPENDER], entries[element, _APPENDER]
                     return OUT_OF_LOG_ORDER
-                latest, latest_index = element, index[element]
-            before[slot + 1] = latest_index
+                latest, latest_index = element, entries[element, _INDEX]
+            slots[slot + 1, _BEFORE] = latest_index
     return YES
 
 
 @njit(cache=True)
 def _settle_others(log: Log, found: Any) -> int:
-    key_of, index, slot_of, after = log.key_of, log.index, log.slot, log.after
+    entries, slots, shown = log.entries, log.slots, log.shown
     ends = log.base[:-1] + log.known
-    others = np.nonzero((slot_of == NONE) & (index != _CRASHED))[0]
-    free, before = ends.copy(), np.full(ends.size, NONE)
-    for element in others[np.argsort(index[others])]:
-        key = key_of[element]
-        if index[element] == _UNTOLD:
-            found[0] = log.appender[element]
+    free, latest = ends.copy(), np.full(ends.size, NONE)
+    others = _not_shown(entries)
+    for element in others[np.argsort(entries[others, _INDEX])]:
+        key, index = entries[element, _LIST], entries[element, _INDEX]
+        if index == _UNTOLD:
+            found[0] = entries[element, _APPENDER]
             return UNTOLD
-        if index[element] <= log.before[ends[key]]:
-            found[0], found[1] = log.appender[element], log.longest[key]
+        if index <= slots[ends[key], _BEFORE]:
+            found[0], found[1] = entries[element, _APPENDER], log.longest[key]
             return LOST
-        if before[key] != NONE and index[before[key]] == index[element]:
-            found[0], found[1] = log.appender[before[key]], log.appender[element]
+        if latest[key] != NONE and entries[latest[key], _INDEX] == index:
+            found[0], found[1] = entries[latest[key], _APPENDER], entries[element, _APPENDER]
             return OUT_OF_LOG_ORDER
-        before[key] = element
-        after[ends[key]] = min(after[ends[key]], index[element])
-        slot_of[element] = free[key]
+        latest[key] = element
+        slots[ends[key], _AFTER] = min(slots[ends[key], _AFTER], index)
+        entries[element, _SLOT] = free[key]
+        shown[free[key]] = element
         free[key] += 1
     for key in range(ends.size):
         for slot in range(ends[key] - 1, log.base[key] - 1, -1):
-            known = index[log.shown[slot]]
-            after[slot] = known if known >= 0 else after[slot + 1]
+            index = entries[shown[slot], _INDEX]
+            slots[slot, _AFTER] = index if index >= 0 else slots[slot + 1, _AFTER]
     return YES
 
 
 @njit(cache=True)
+def _not_shown(entries: Any) -> Any:
+    """The elements that no read shows, and that were appended all the same."""
+    elements, count = np.empty(len(entries), np.int64), 0
+    for element in range(len(entries)):
+        elements[count] = element
+        appended = (entries[element, _APPENDER] != NONE) & (entries[element, _INDEX] != _CRASHED)
+        count += appended & (entries[element, _SLOT] == NONE)
+    return elements[:count]
+
+
+@njit(cache=True)
 def compare(calls: Calls, log: Log, found: Any) -> int:
-    """Compares each read with its list, and enters when everything was."""
-    append, keys, elements, witness = calls.append, calls.key, calls.element, calls.witness
-    first, invoked, returned, contents = calls.first, calls.invoked, calls.returned, calls.contents
-    base, shown, slot_of, before, after = log.base, log.shown, log.slot, log.before, log.after
-    moments = log.moments
-    for i in range(append.size):
-        if append[i]:
-            slot = slot_of[elements[i]]
-            if slot != NONE:
-                moments[slot, _RETURN], moments[slot, _INVOCATION] = returned[i], invoked[i]
-            continue
-        if returned[i] >= NEVER:
-            continue
-        start, length = first[i] - first[0], first[i + 1] - first[i]
-        slot = base[keys[i]] + length
-        content, known = contents[start : start + length], shown[slot - length : slot]
-        # All of it is looked at, because that is done many at a time.
-        differing = np.int32(0)
-        for at in range(length):
-            differing |= content[at] ^ known[at]
-        past = witness[i] >= 0 and before[slot] > witness[i]
-        if differing or past or after[slot] <= witness[i]:
+    """Compares each read with its list, and enters when that was."""
+    keys, witness, first, contents = calls.key, calls.witness, calls.first, calls.contents
+    invoked, returned, base, shown, slots = calls.invoked, calls.returned, log.base, log.shown, log.slots
+    for i in _reads(calls):
+        begin, length = base[keys[i]], first[i + 1] - first[i]
+        slot = begin + length
+        alike = same(contents, first[i] - first[0], shown, begin, length)
+        past = witness[i] >= 0 and slots[slot, _BEFORE] > witness[i]
+        if not alike or past or slots[slot, _AFTER] <= witness[i]:
             found[1] = calls.begin + i
-            if differing:
-                found[0] = log.longest[keys[i]]
+            if not alike:
+                found[0], found[1] = min(found[1], log.longest[keys[i]]), max(found[1], log.longest[keys[i]])
                 return OTHER_CONTENT
-            index = before[slot] if past else after[slot]
-            found[0] = log.appender[np.nonzero((log.key_of == keys[i]) & (log.index == index))[0][0]]
+            found[0] = _appender_at(log.entries, keys[i], slots[slot, _BEFORE if past else _AFTER])
             return PAST_ITS_INDEX if past else SHORT_OF_ITS_INDEX
-        moments[slot, _FIRST_RETURN] = min(moments[slot, _FIRST_RETURN], returned[i])
-        moments[slot, _LAST_INVOCATION] = max(moments[slot, _LAST_INVOCATION], invoked[i])
+        slots[slot, _FIRST_RETURN] = min(slots[slot, _FIRST_RETURN], returned[i])
+        slots[slot, _LAST_INVOCATION] = max(slots[slot, _LAST_INVOCATION], invoked[i])
     return YES
+
+
+@njit(cache=True)
+def _appender_at(entries: Any, key: int, index: int) -> int:
+    """Who appended to this list at this log index."""
+    there = (entries[:, _APPENDER] != NONE) & (entries[:, _LIST] == key) & (entries[:, _INDEX] == index)
+    return int(entries[np.nonzero(there)[0][0], _APPENDER])
 
 
 @njit(cache=True)
 def in_order(log: Log, found: Any) -> int:
     """Whether nothing had returned before something that stands earlier in its list was invoked."""
-    moments, base = log.moments, log.base
+    entries, base, shown, slots = log.entries, log.base, log.shown, log.slots
     for key in range(base.size - 1):
         latest = NONE
         for slot in range(base[key], base[key + 1]):
-            for returned, invoked in ((_FIRST_RETURN, _LAST_INVOCATION), (_RETURN, _INVOCATION)):
-                if moments[slot, returned] < latest:
-                    found[0], found[1] = moments[slot, returned], latest
-                    return OUT_OF_ORDER
-                latest = max(latest, moments[slot, invoked])
+            if slots[slot, _FIRST_RETURN] < latest:
+                found[0], found[1] = slots[slot, _FIRST_RETURN], latest
+                return OUT_OF_ORDER
+            latest = max(latest, slots[slot, _LAST_INVOCATION])
+            element = shown[slot]
+            if element == NONE:
+                continue
+            if entries[element, _RETURNED] < latest:
+                found[0], found[1] = entries[element, _RETURNED], latest
+                return OUT_OF_ORDER
+            latest = max(latest, entries[element, _INVOKED])
     return YES
+
+
+@njit(cache=True)
+def explain(calls: Calls, keys: int, elements: int, found: Any) -> int:
+    """All of it, where the operations are at hand in one part."""
+    appends = np.zeros(keys, np.int64)
+    count(calls, appends)
+    log = empty_log(appends, elements)
+    status = learn(calls, log, found)
+    if status == YES:
+        status = settle(log, found)
+    if status == YES:
+        status = compare(calls, log, found)
+    return int(in_order(log, found) if status == YES else status)

@@ -160,6 +160,7 @@ def wrong(kind: str, pair: tuple[int, ...]) -> Explained:
             [append(1, 0, 1, 1), append(2, 2, 3, 2), read((1, 1), 4, 5)],
             wrong("duplicate-element", (0, 2)),
         ),
+        ([append(1, 0, 1, 1), read((), 2, NEVER)], Explained(Validity.YES)),
         ([append(1, 0, 3, 1), append(2, 1, 2, 2), read((2, 1), 4, 5)], wrong("log-order", (1, 0))),
         ([append(1, 0, 3, 1), append(2, 1, 2, 2), read((2,), 4, 5)], wrong("lost-append", (0, 2))),
         (
@@ -168,6 +169,10 @@ def wrong(kind: str, pair: tuple[int, ...]) -> Explained:
         ),
         ([append(1, 0, 1, 4), read((1,), 2, 3, 3)], wrong("read-past-its-index", (0, 1))),
         ([append(1, 0, 3, 4), read((), 1, 2, 4)], wrong("read-short-of-its-index", (0, 1))),
+        (
+            [append(1, 0, 9), append(2, 1, 8, 5), read((), 2, 7, 5), read((1, 2), 3, 6, 5)],
+            wrong("read-short-of-its-index", (1, 2)),
+        ),
         ([append(1, 0, 1, 4), read((), 2, 3, 3)], wrong("real-time-order", (0, 1))),
         ([append(1, 0, 1, 4), append(2, 2, 3, 3)], wrong("real-time-order", (0, 1))),
         ([read((1,), 0, 1), append(1, 2, 3, 4)], wrong("real-time-order", (0, 1))),
@@ -177,3 +182,11 @@ def wrong(kind: str, pair: tuple[int, ...]) -> Explained:
 def test_what_contradicts_what(operations: list[Operation], expected: Explained) -> None:
     assert judged(operations) == expected
     assert judged(operations, size=1) == expected
+
+
+def test_what_was_appended_to_another_list_was_never_appended_to_this_one() -> None:
+    operations = [append(1, 0, 1, 1), append(2, 2, 3, 2), read((2,), 4, 5)]
+    calls, elements = columns(operations, [0, 1, 1])
+    assert explained_by_log(lambda: [calls], 2, elements) == Explained(Validity.YES)
+    of_the_other = calls._replace(contents=calls.element[:1])
+    assert explained_by_log(lambda: [of_the_other], 2, elements) == wrong("never-appended", (2,))

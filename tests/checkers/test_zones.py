@@ -101,3 +101,9 @@ def test_what_is_read_of_two_crashed_writes_of_a_value_is_for_a_search() -> None
     # Nobody read it, so neither need have happened.
     decision = zones(ops(rows[0], rows[1], rows[3]))
     assert decision is not None and decision.validity is Validity.YES
+
+
+def test_a_crashed_write_of_what_was_there_from_the_first_is_for_a_search() -> None:
+    """What was read may have been there all along, so the write need not come before the read."""
+    rows = [("read", None, None, 0, 1), ("write", None, None, 2, None), ("read", None, None, 3, 4)]
+    assert zones(ops(*rows)) is None
