@@ -18,7 +18,7 @@ from harness.plan import Plan
 from harness.trial import Trial
 from nemesis.nemesis import Step
 from system.clusters.clock import VirtualClock
-from system.simulation.loop import HaltedError
+from system.simulation.loop import HaltedError, RestlessError, StandstillError
 from workloads import WORKLOADS
 
 # What judges the clients' history alone.
@@ -28,7 +28,8 @@ LEAST_OPERATIONS = 5
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was wrong. by: the checker, or "recovery"; kind: the violation's, such as "lost-commit"."""
+    """What was wrong. by: the checker, or "recovery", or "progress" where the run came to no end; kind: the
+    violation's, such as "lost-commit"."""
 
     by: str
     kind: str
@@ -75,9 +76,15 @@ def probe(
     watchdog = cluster.watching
     if isinstance(watchdog, Watchdog) and not to_the_end:
         watchdog.on_violation = partial(_abandon, trial, clock)
-    with contextlib.suppress(HaltedError):
-        simulation.carry_out(trial, cluster, None)
     findings: list[Finding] = []
+    try:
+        with contextlib.suppress(HaltedError):
+            simulation.carry_out(trial, cluster, None)
+    except Exception as error:
+        if not (said := _without_end(error)):
+            raise
+        trial.abandoned = True
+        findings.append(Finding("progress", "no-end", said))
     if isinstance(watchdog, Watchdog):
         findings += (Finding(INVARIANTS, v.kind, v.message, v.time_ns) for v in watchdog.violations)
     if not trial.abandoned:
@@ -92,6 +99,14 @@ def probe(
         trial.recorder.counts.total(),
         tuple(trial.schedule),
     )
+
+
+def _without_end(error: Exception) -> str:
+    """What came to no end; "" where it is another error. Where several tasks ran, theirs come in a group."""
+    if isinstance(error, ExceptionGroup):
+        return next(filter(None, map(_without_end, error.exceptions)), "")
+    kinds = RestlessError, StandstillError, simulation.EndlessError
+    return str(error) if isinstance(error, kinds) else ""
 
 
 def _abandon(trial: Trial, clock: VirtualClock) -> None:

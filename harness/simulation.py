@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +20,14 @@ from system.clusters.sim import SimCluster
 from system.mutants import planted
 from system.simulation.knobs import Knobs, drawn
 
+# CPU seconds after which an event that has not come to its end will not.
+ENDLESS_S = 20.0
 # Of the sweeps' seeds, one in so many has workers; and those that run the real shell, which serves them.
 WORKERS_EVERY = 8
+
+
+class EndlessError(Exception):
+    """Somebody computes, and comes to no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +67,34 @@ def carry_out(trial: Trial, cluster: SimCluster, logs: Path | None) -> None:
     go; None: nowhere. Raises HaltedError where whoever watches had the loop halted."""
     trial.keys = cluster.knobs.keys or None
     trial.prepare(cluster)
-    with planted(trial.plan.mutant):
+    with planted(trial.plan.mutant), _ended_where_endless(cluster):
         cluster.loop.run_until_complete(trial.carry_out(cluster, logs))
         cluster.finish()
+
+
+@contextlib.contextmanager
+def _ended_where_endless(cluster: SimCluster) -> Iterator[None]:
+    """Raises EndlessError in the midst of what takes so long: a node that is caught in a loop ends by it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there are signals to be had
+        return
+    seen_ns = -1
+
+    def look(*_: object) -> None:
+        nonlocal seen_ns
+        if cluster.loop.now_ns == seen_ns:
+            raise EndlessError(
+                f"at {seen_ns / 1e9:.3f} s it computes for {ENDLESS_S:g} s, and comes to no end"
+            )
+        seen_ns = cluster.loop.now_ns
+
+    before = signal.signal(signal.SIGVTALRM, look)
+    signal.setitimer(signal.ITIMER_VIRTUAL, ENDLESS_S / 2, ENDLESS_S / 2)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def facts(cluster: SimCluster, tuned: Tuning) -> dict[str, Any]:

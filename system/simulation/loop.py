@@ -17,6 +17,12 @@ class StandstillError(Exception):
     """Nothing is left to happen, and what was waited for has not."""
 
 
+class RestlessError(Exception):
+    """Something happens again and again, and no time passes."""
+
+
+# More than could happen within a second, many times over; a run has some thousand events in all.
+MOST_EVENTS = 200_000
 # Not zero, which is too easily taken for nothing.
 START_NS = 1_000_000_000
 
@@ -71,7 +77,7 @@ class VirtualLoop:
         heappush(self._events, (time_ns if time_ns > now_ns else now_ns, self._asked, callback, args))
 
     def run_until_complete(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Raises StandstillError, and whatever an event raises."""
+        """Raises StandstillError, RestlessError, and whatever an event raises."""
         before = events._get_running_loop()
         events._set_running_loop(self._loop)
         try:
@@ -83,14 +89,26 @@ class VirtualLoop:
             events._set_running_loop(before)
 
     def _run(self, task: asyncio.Task[Any]) -> None:
+        """Looks at the clock now and then, and raises RestlessError where it stands still."""
+        while not task.done():
+            since_ns = self.now_ns
+            self._advance(task)
+            if self.now_ns - since_ns < 1_000_000_000 and not task.done():
+                self._end(task)
+                raise RestlessError(
+                    f"{MOST_EVENTS:,} events and more within {(self.now_ns - since_ns) / 1e9:.3f} s, at"
+                    f" {self.now_ns / 1e9:.3f} s: something is asked for again and again, at once"
+                )
+
+    def _advance(self, task: asyncio.Task[Any]) -> None:
+        """Until the task is done, or so many events have come."""
         ready, pending = self._ready, self._events
-        while True:
+        for _ in range(MOST_EVENTS):
             if ready:
                 self._drain()
             if self._trouble is not None and not task.done():
                 trouble, self._trouble = self._trouble, None
-                task.cancel()
-                self._drain()
+                self._end(task)
                 raise trouble
             if task.done():
                 return
@@ -99,13 +117,22 @@ class VirtualLoop:
             self.now_ns, _, callback, args = heappop(pending)
             callback(*args)
 
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        task.cancel()
+        self._drain()
+
     def _drain(self) -> None:
         """What is due at this very moment."""
         ready = self._ready
-        while ready:
+        for _ in range(MOST_EVENTS):
+            if not ready:
+                return
             handle = ready.popleft()
             if not handle.is_cancelled:
                 handle.callback(*handle.args)
+        if ready:
+            ready.clear()
+            raise RestlessError(f"at {self.now_ns / 1e9:.3f} s tasks wake each other again and again")
 
     def halt(self) -> None:
         """Has run_until_complete cancel what it runs before the next event, and end with HaltedError. No time

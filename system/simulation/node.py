@@ -115,7 +115,7 @@ class SimNode:
         self._timer_ns = self._armed_ns = NEVER
         # Since when it has been leading; None: it is not.
         self.led_since_ns: int | None = None
-        self._probes = Probes(self, world.watching, knobs.election_ms[1] * MS) if world.watching else None
+        self._probes = Probes(self, world.watching, knobs.election_ms) if world.watching else None
 
     @property
     def listens(self) -> bool:

@@ -1,4 +1,5 @@
-"""What is asked of a node: whether it should still lead, what it would answer a reader, whom it votes for."""
+"""What is asked of a node: whether it should still lead, what it would answer a reader, whom it votes for,
+and whether it had to stand for election."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from system.control_plane.replica import ReadDone, ReadOutcome
 from system.control_plane.state_machine import StateMachine
-from system.raft.messages import Message, RequestVote
+from system.raft.messages import AppendEntries, Message, RequestVote
+from system.raft.roles import Ballot
 from system.simulation.knobs import MS
 
 if TYPE_CHECKING:
@@ -19,25 +21,40 @@ ALONE_SLACK_NS = 250 * MS
 class Probes:
     """Of one node. Reads of its own, without a client: when it has just been elected, and whenever it still
     leads although another was elected since. They cost rounds of heartbeats, as any read does: a run that is
-    watched from inside takes other steps than the same run unwatched."""
+    watched from inside takes other steps than the same run unwatched.
 
-    def __init__(self, node: SimNode, watching: Watching, election_max_ns: int) -> None:
+    election_ms: the range of the node's election timeouts
+    """
+
+    def __init__(self, node: SimNode, watching: Watching, election_ms: tuple[int, int]) -> None:
         self._node = node
         self._watching = watching
+        self._patience_ns, election_max_ns = (ms * MS for ms in election_ms)
         self._alone_ns = int(2.1 * election_max_ns) + ALONE_SLACK_NS
         self._heard_ns: dict[str, int] = {}
         self._resumed_ns = 0
         self._complained = False
-        # {(candidate, term): whether its log was ever good enough when it asked}
+        # {(candidate, term): whether its log was ever good enough when it asked, and when it asked first}
         self._fit: dict[tuple[str, int], bool] = {}
+        self._asked_ns: dict[tuple[str, int], int] = {}
+        # When the node last had reason to wait, by its own clock: a leader spoke, or it gave away its vote.
+        self._content_ns: int | None = None
+        self._ballot: Ballot | None = None
 
     def heard(self, src: str, message: Message) -> None:
         """Before the node takes it in."""
         self._heard_ns[src] = self._node.loop.now_ns
-        if isinstance(message, RequestVote) and not message.pre_vote and self._node.replica is not None:
-            log, asked = self._node.replica.node.log, (src, message.term)
+        if self._node.replica is None:
+            return
+        core = self._node.replica.node
+        if isinstance(message, AppendEntries):
+            if message.term >= core.current_term:
+                self._content_ns = self._node.local_ns()
+        elif isinstance(message, RequestVote) and not message.pre_vote:
+            log, asked = core.log, (src, message.term)
             fit = (message.last_log_term, message.last_log_index) >= (log.last_term, log.last_index)
             self._fit[asked] = self._fit.get(asked, False) or fit
+            self._asked_ns.setdefault(asked, self._node.local_ns())
 
     def acknowledges(self, term: int, index: int) -> None:
         """An acknowledgement of entries up to this index leaves the node."""
@@ -55,6 +72,8 @@ class Probes:
         if not self._fit.get((candidate, term), False):
             message = f"it votes for {candidate} in term {term}, whose log was behind its own (Raft, 5.4.1)"
             self._watching.object("vote-for-less", message, now_ns, name)
+        given_ns = self._asked_ns.get((candidate, term), 0)
+        self._content_ns = max(self._content_ns or 0, given_ns)
 
     def resumed(self) -> None:
         """It stood still, and could not notice anything."""
@@ -68,10 +87,26 @@ class Probes:
 
     def timer_fired(self) -> None:
         if self._node.led_since_ns is None:
+            self._check_patience()
             return
         self._check_alone(max(self._node.led_since_ns, self._resumed_ns))
         if self._watching.is_deposed(self._node.name):
             self._read(self._node.boot)
+
+    def _check_patience(self) -> None:
+        """What it asks of others leaves it when its disk allows; that it wants an election shows here."""
+        node = self._node
+        ballot = node.replica.node.ballot if node.replica is not None else None
+        if ballot is None or ballot is self._ballot or not ballot.pre_vote or self._content_ns is None:
+            return
+        self._ballot = ballot
+        waited_ns = node.local_ns() - self._content_ns
+        if waited_ns < self._patience_ns:
+            message = (
+                f"it wants an election {waited_ns / 1e6:.0f} ms after it heard its leader or gave away its"
+                f" vote, and waits {self._patience_ns / 1e6:.0f} ms at least (Raft, 5.2)"
+            )
+            self._watching.object("needless-election", message, node.loop.now_ns, node.name)
 
     def _check_alone(self, since_ns: int) -> None:
         node, now_ns = self._node, self._node.loop.now_ns

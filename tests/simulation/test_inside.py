@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,8 +12,11 @@ from checkers.history import History
 from checkers.inside import Violation, Watchdog
 from checkers.invariants import invariants
 from checkers.verdict import Validity
+from harness import simulation
 from harness.plan import Plan
 from harness.probe import probe
+from system.client import Client
+from system.raft.node import RaftNode
 from tests.simulation.story import (
     BOUND_NS,
     A,
@@ -246,6 +251,51 @@ def test_a_node_is_asked_and_gives_itself_away(mutant: str, kind: str) -> None:
             assert probe(plan).kinds == frozenset()
             return
     pytest.fail("it did not in 19 seeds")
+
+
+@pytest.mark.parametrize("method", ["on_append_entries", "on_request_vote"])
+def test_who_does_not_wait_for_a_leader_gives_itself_away(
+    monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    right: Callable[..., None] = getattr(RaftNode, method)
+
+    def impatient(self: RaftNode, *heard: Any) -> None:
+        due_ns = self.election_due_ns
+        right(self, *heard)
+        self.election_due_ns = due_ns
+
+    monkeypatch.setattr(RaftNode, method, impatient)
+    plans = (Plan("append", ("swarm",), seed, "sim", rate=8.0, concurrency=5) for seed in range(1, 30))
+    assert any("needless-election" in probe(plan).kinds for plan in plans)
+
+
+def test_a_run_in_which_time_stands_still_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = RaftNode.start_pre_vote
+
+    def again_at_once(self: RaftNode, now_ns: int) -> None:
+        due_ns = self.election_due_ns
+        right(self, now_ns)
+        self.election_due_ns = due_ns
+
+    monkeypatch.setattr(RaftNode, "start_pre_vote", again_at_once)
+    monkeypatch.setattr("system.simulation.loop.MOST_EVENTS", 5_000)
+    (finding,) = probe(Plan("append", ("none",), 1, "sim")).findings
+    assert (finding.by, finding.kind) == ("progress", "no-end")
+    assert "again and again" in finding.message
+
+
+@pytest.mark.parametrize("owner", [RaftNode, Client])
+def test_an_endless_loop_comes_to_an_end(monkeypatch: pytest.MonkeyPatch, owner: type) -> None:
+    """In a node, which ends by it, and in a client."""
+
+    def endless(*_: Any, **__: Any) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(owner, "start_pre_vote" if owner is RaftNode else "_command", endless)
+    monkeypatch.setattr(simulation, "ENDLESS_S", 0.2)
+    findings = probe(Plan("append", ("none",), 1, "sim")).findings
+    assert any("comes to no end" in finding.message for finding in findings), findings
 
 
 def test_whoever_is_answered_or_cut_off_by_a_crash_no_longer_waits(monkeypatch: pytest.MonkeyPatch) -> None:
