@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from system.control_plane.replica import ReadDone, ReadOutcome
 from system.control_plane.state_machine import StateMachine
-from system.raft.messages import AppendEntries, Message, RequestVote
-from system.raft.roles import Ballot
+from system.raft.messages import AppendEntries, AppendEntriesReply, Message, RequestVote
+from system.raft.roles import Ballot, State
 from system.simulation.knobs import MS
 
 if TYPE_CHECKING:
@@ -29,9 +29,14 @@ class Probes:
     def __init__(self, node: SimNode, watching: Watching, election_ms: tuple[int, int]) -> None:
         self._node = node
         self._watching = watching
-        self._patience_ns, election_max_ns = (ms * MS for ms in election_ms)
-        self._alone_ns = int(2.1 * election_max_ns) + ALONE_SLACK_NS
+        self._quorum = len(node.world.nodes) // 2 + 1
+        self._patience_ns, self._election_max_ns = (ms * MS for ms in election_ms)
+        self._alone_ns = int(2.1 * self._election_max_ns) + ALONE_SLACK_NS
         self._heard_ns: dict[str, int] = {}
+        # The boot and the term in which it led when its timer last went off, and when each follower last
+        # answered in its term.
+        self._led: tuple[int, int] | None = None
+        self._answered_ns: dict[str, int] = {}
         self._resumed_ns = 0
         self._complained = False
         # {(candidate, term): whether its log was ever good enough when it asked, and when it asked first}
@@ -50,6 +55,9 @@ class Probes:
         if isinstance(message, AppendEntries):
             if message.term >= core.current_term:
                 self._content_ns = self._node.local_ns()
+        elif isinstance(message, AppendEntriesReply):
+            if message.term == core.current_term:
+                self._answered_ns[src] = self._node.loop.now_ns
         elif isinstance(message, RequestVote) and not message.pre_vote:
             log, asked = core.log, (src, message.term)
             fit = (message.last_log_term, message.last_log_index) >= (log.last_term, log.last_index)
@@ -86,6 +94,12 @@ class Probes:
             self._node.loop.at(self._node.loop.now_ns, self._read, self._node.boot)
 
     def timer_fired(self) -> None:
+        core = self._node.replica.node if self._node.replica is not None else None
+        if core is not None:
+            leads, tenure = core.state is State.LEADER, (self._node.boot, core.current_term)
+            if not leads and self._led == tenure:
+                self._check_reason(core.current_term)
+            self._led = tenure if leads else None
         if self._node.led_since_ns is None:
             self._check_patience()
             return
@@ -108,15 +122,27 @@ class Probes:
             )
             self._watching.object("needless-election", message, node.loop.now_ns, node.name)
 
+    def _check_reason(self, term: int) -> None:
+        """It gave up leading of its own accord."""
+        node, now_ns = self._node, self._node.loop.now_ns
+        # Half of what it must allow them: its own clock may go faster.
+        answered = [at for at in self._answered_ns.values() if now_ns - at < self._election_max_ns // 2]
+        if len(answered) + 1 >= self._quorum:
+            message = (
+                f"it gives up leading term {term}, though"
+                f" {'a majority' if len(answered) < len(node.world.nodes) - 1 else 'everybody'} answered it"
+                f" within the last {(now_ns - min(answered, default=now_ns)) / 1e6:.0f} ms"
+            )
+            self._watching.object("needless-step-down", message, now_ns, node.name)
+
     def _check_alone(self, since_ns: int) -> None:
         node, now_ns = self._node, self._node.loop.now_ns
         others = sorted(
             (self._heard_ns.get(peer, 0) for peer in node.world.nodes if peer != node.name), reverse=True
         )
-        quorum = len(node.world.nodes) // 2 + 1
-        if quorum < 2 or self._complained:
+        if self._quorum < 2 or self._complained:
             return
-        alone_ns = now_ns - max(since_ns, others[quorum - 2])
+        alone_ns = now_ns - max(since_ns, others[self._quorum - 2])
         if alone_ns > self._alone_ns:
             self._complained = True
             message = f"it still leads, though no majority has been heard for {alone_ns / 1e9:.2f} s"

@@ -269,6 +269,19 @@ def test_who_does_not_wait_for_a_leader_gives_itself_away(
     assert any("needless-election" in probe(plan).kinds for plan in plans)
 
 
+def test_who_steps_down_although_it_is_heard_gives_itself_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = RaftNode.check_quorum
+
+    def hears_nobody(self: RaftNode, now_ns: int) -> None:
+        for progress in self.progress.values():
+            progress.answered = False
+        right(self, now_ns)
+
+    monkeypatch.setattr(RaftNode, "check_quorum", hears_nobody)
+    (first, *_) = probe(Plan("append", ("none",), 1, "sim")).findings
+    assert first.kind == "needless-step-down"
+
+
 def test_a_run_in_which_time_stands_still_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     right = RaftNode.start_pre_vote
 
