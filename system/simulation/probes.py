@@ -94,23 +94,25 @@ class Probes:
             self._node.loop.at(self._node.loop.now_ns, self._read, self._node.boot)
 
     def timer_fired(self) -> None:
-        core = self._node.replica.node if self._node.replica is not None else None
-        if core is not None:
-            leads, tenure = core.state is State.LEADER, (self._node.boot, core.current_term)
-            if not leads and self._led == tenure:
-                self._check_reason(core.current_term)
-            self._led = tenure if leads else None
-        if self._node.led_since_ns is None:
-            self._check_patience()
+        """Looks at the core: what the node has on record may be late, as its disk is."""
+        node = self._node
+        if node.replica is None:
             return
-        self._check_alone(max(self._node.led_since_ns, self._resumed_ns))
-        if self._watching.is_deposed(self._node.name):
-            self._read(self._node.boot)
+        core = node.replica.node
+        leads, tenure = core.state is State.LEADER, (node.boot, core.current_term)
+        if not leads:
+            if self._led == tenure:
+                self._check_reason(core.current_term)
+            self._check_patience(core.ballot)
+        elif node.led_since_ns is not None:
+            self._check_alone(max(node.led_since_ns, self._resumed_ns))
+            if self._watching.is_deposed(node.name):
+                self._read(node.boot)
+        self._led = tenure if leads else None
 
-    def _check_patience(self) -> None:
+    def _check_patience(self, ballot: Ballot | None) -> None:
         """What it asks of others leaves it when its disk allows; that it wants an election shows here."""
         node = self._node
-        ballot = node.replica.node.ballot if node.replica is not None else None
         if ballot is None or ballot is self._ballot or not ballot.pre_vote or self._content_ns is None:
             return
         self._ballot = ballot

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from harness import simulation
 from harness.plan import Plan
 from harness.probe import probe
 from system.client import Client
-from system.raft.node import RaftNode
+from system.raft.node import RaftNode, State
+from system.simulation.probes import Probes
 from tests.simulation.story import (
     BOUND_NS,
     A,
@@ -280,6 +282,27 @@ def test_who_steps_down_although_it_is_heard_gives_itself_away(monkeypatch: pyte
     monkeypatch.setattr(RaftNode, "check_quorum", hears_nobody)
     (first, *_) = probe(Plan("append", ("none",), 1, "sim")).findings
     assert first.kind == "needless-step-down"
+
+
+def test_who_has_stepped_down_leads_no_more_though_its_disk_is_late_to_say_so() -> None:
+    """The seed that showed it: while the node's syncs took a second, its event log still had it lead."""
+    found = probe(Plan("append", ("swarm",), 22384, "sim", rate=8.0, concurrency=5))
+    assert not found.findings
+    for state, complaints in ((State.LEADER, 1), (State.FOLLOWER, 0)):
+        objected: list[str] = []
+        watching = SimpleNamespace(
+            object=lambda kind, *_, said=objected: said.append(kind), is_deposed=lambda _: False
+        )
+        node: Any = SimpleNamespace(
+            name=A,
+            boot=1,
+            world=SimpleNamespace(nodes=(A, B, C)),
+            loop=SimpleNamespace(now_ns=9_000_000_000),
+            led_since_ns=1,
+            replica=SimpleNamespace(node=SimpleNamespace(state=state, current_term=3, ballot=None)),
+        )
+        Probes(node, watching, (300, 600)).timer_fired()
+        assert objected == ["leads-alone"] * complaints
 
 
 def test_a_run_in_which_time_stands_still_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
