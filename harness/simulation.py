@@ -21,7 +21,7 @@ from system.mutants import planted
 from system.simulation.knobs import Knobs, drawn
 
 # CPU seconds after which an event that has not come to its end will not.
-ENDLESS_S = 20.0
+ENDLESS_S = 10.0
 # Of the sweeps' seeds, one in so many has workers; and those that run the real shell, which serves them.
 WORKERS_EVERY = 8
 

@@ -113,9 +113,9 @@ class Probes:
     def _check_patience(self, ballot: Ballot | None) -> None:
         """What it asks of others leaves it when its disk allows; that it wants an election shows here."""
         node = self._node
-        if ballot is None or ballot is self._ballot or not ballot.pre_vote or self._content_ns is None:
+        known, self._ballot = self._ballot, ballot
+        if ballot is None or ballot is known or not ballot.pre_vote or self._content_ns is None:
             return
-        self._ballot = ballot
         waited_ns = node.local_ns() - self._content_ns
         if waited_ns < self._patience_ns:
             message = (

@@ -17,7 +17,9 @@ from harness import simulation
 from harness.plan import Plan
 from harness.probe import probe
 from system.client import Client
+from system.raft.messages import AppendEntries
 from system.raft.node import RaftNode, State
+from system.raft.roles import Ballot
 from system.simulation.probes import Probes
 from tests.simulation.story import (
     BOUND_NS,
@@ -289,20 +291,40 @@ def test_who_has_stepped_down_leads_no_more_though_its_disk_is_late_to_say_so() 
     found = probe(Plan("append", ("swarm",), 22384, "sim", rate=8.0, concurrency=5))
     assert not found.findings
     for state, complaints in ((State.LEADER, 1), (State.FOLLOWER, 0)):
-        objected: list[str] = []
-        watching = SimpleNamespace(
-            object=lambda kind, *_, said=objected: said.append(kind), is_deposed=lambda _: False
-        )
-        node: Any = SimpleNamespace(
-            name=A,
-            boot=1,
-            world=SimpleNamespace(nodes=(A, B, C)),
-            loop=SimpleNamespace(now_ns=9_000_000_000),
-            led_since_ns=1,
-            replica=SimpleNamespace(node=SimpleNamespace(state=state, current_term=3, ballot=None)),
-        )
-        Probes(node, watching, (300, 600)).timer_fired()
+        probes, _, objected = probed(state=state, led_since_ns=1)
+        probes.timer_fired()
         assert objected == ["leads-alone"] * complaints
+
+
+def test_whoever_stood_before_it_gave_away_its_vote_was_not_impatient() -> None:
+    """Seed 65690: what it asked for first left it no sooner than its vote for another."""
+    probes, node, objected = probed(ballot=Ballot(4, True, set()))
+    probes.timer_fired()
+    probes.heard(B, AppendEntries(3, B, 0, 0, (), 0, 0))
+    probes.timer_fired()
+    assert not objected
+    node.replica.node.ballot = Ballot(4, True, set())
+    probes.timer_fired()
+    assert objected == ["needless-election"]
+
+
+def probed(
+    state: State = State.FOLLOWER, led_since_ns: int | None = None, ballot: Ballot | None = None
+) -> tuple[Probes, Any, list[str]]:
+    """(what watches a node of three, the node, the kinds of what it objects to)."""
+    objected: list[str] = []
+    watching: Any = SimpleNamespace(object=lambda kind, *_: objected.append(kind), is_deposed=lambda _: False)
+    core = SimpleNamespace(state=state, current_term=3, ballot=ballot)
+    node: Any = SimpleNamespace(
+        name=A,
+        boot=1,
+        world=SimpleNamespace(nodes=(A, B, C)),
+        loop=SimpleNamespace(now_ns=9_000_000_000),
+        local_ns=lambda: 9_000_000_000,
+        led_since_ns=led_since_ns,
+        replica=SimpleNamespace(node=core),
+    )
+    return Probes(node, watching, (300, 600)), node, objected
 
 
 def test_a_run_in_which_time_stands_still_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
