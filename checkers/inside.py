@@ -176,6 +176,14 @@ class Watchdog:
             )
             self._object("no-progress", message, now_ns, "")
 
+    def stands_at(self, node: str, time_ns: int, applied_index: int) -> None:
+        """So far the node has applied the log. What its event log does not tell of, nobody has watched."""
+        of = self._nodes[node]
+        told = min(of.commit_index, of.applied_index)
+        if told < applied_index:
+            message = f"it has applied entries up to {applied_index}, and its event log tells of {told}"
+            self._object("untold", message, time_ns, node)
+
     @property
     def committed(self) -> int:
         """The last index that is known to be committed."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -39,7 +40,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What one run came to. vacuous: why it could have shown nothing; "" where it could."""
+    """What one run came to.
+
+    vacuous: why it could have shown nothing; "" where it could
+    invoked, ok: {kind of operation: how many the clients invoked, and how many of them succeeded}
+    """
 
     plan: Plan
     findings: tuple[Finding, ...]
@@ -49,6 +54,8 @@ class Probe:
     cpu_s: float
     operations: int
     schedule: tuple[Step, ...]
+    invoked: Mapping[str, int]
+    ok: Mapping[str, int]
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -98,6 +105,8 @@ def probe(
         time.process_time() - began_s,
         trial.recorder.counts.total(),
         tuple(trial.schedule),
+        Counter(op.f for op in trial.recorder.ops if op.type == "invoke" and op.process != NEMESIS),
+        Counter(op.f for op in trial.recorder.ops if op.type == "ok"),
     )
 
 

@@ -20,6 +20,8 @@ WORKLOADS = ("append", "register")
 NEMESES = ("swarm",)
 RATE = 8.0
 CONCURRENCY = 5
+# Operations of a kind of which one must succeed.
+MANY = 100
 # Seeds that one process is given at a time.
 CHUNK = 10
 
@@ -67,6 +69,8 @@ class Tally:
     cpu_s: float = 0.0
     operations: int = 0
     vacuous: Counter[str] = field(default_factory=Counter)
+    invoked: Counter[str] = field(default_factory=Counter)
+    ok: Counter[str] = field(default_factory=Counter)
     found: list[Probe] = field(default_factory=list)
     wall_s: float = 0.0
 
@@ -75,6 +79,8 @@ class Tally:
         self.simulated_s += one.simulated_s
         self.cpu_s += one.cpu_s
         self.operations += one.operations
+        self.invoked.update(one.invoked)
+        self.ok.update(one.ok)
         if one.findings:
             self.found.append(one)
         elif one.vacuous:
@@ -87,6 +93,11 @@ class Tally:
         return dict(sorted(counts.items()))
 
     @property
+    def never_ok(self) -> dict[str, int]:
+        """{kind of operation that was invoked often enough, and never succeeded: how often}"""
+        return {f: n for f, n in sorted(self.invoked.items()) if n >= MANY and not self.ok[f]}
+
+    @property
     def first_failing_seed(self) -> int | None:
         return min((one.plan.seed for one in self.found), default=None)
 
@@ -95,6 +106,7 @@ class Tally:
             "seeds": self.probes,
             "violations": self.by_checker,
             "vacuous": self.vacuous.total(),
+            "never_ok": self.never_ok,
             "simulated_s": round(self.simulated_s, 1),
             "cpu_s": round(self.cpu_s, 2),
             "wall_s": round(self.wall_s, 2),

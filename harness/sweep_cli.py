@@ -73,7 +73,8 @@ def run_sweep(options: argparse.Namespace) -> int:
         _tell_failures(campaign, tally, kept)
     if tally.found:
         return EXIT_CODES[Validity.NO]
-    return EXIT_CODES[Validity.VACUOUS if tally.vacuous.total() == tally.probes else Validity.YES]
+    showed_nothing = tally.vacuous.total() == tally.probes or tally.never_ok
+    return EXIT_CODES[Validity.VACUOUS if showed_nothing else Validity.YES]
 
 
 def _campaign(options: argparse.Namespace) -> Campaign:
@@ -151,6 +152,8 @@ def _summary(tally: Tally) -> str:
     if tally.vacuous:
         reasons = "; ".join(f"{reason}: {n}" for reason, n in tally.vacuous.most_common())
         said += f"\n{count(tally.vacuous.total(), 'run')} could have shown nothing ({reasons})"
+    for f, n in tally.never_ok.items():
+        said += f"\nnone of {n:,} {f} operations succeeded, so nothing is known of them: not green"
     return said
 
 

@@ -287,6 +287,18 @@ def applies_after_a_boot(base_index: int, index: int) -> Told:
     return tell
 
 
+def stands_at(applied: int, told: int, committed: int) -> Told:
+    def tell(story: Story) -> None:
+        story.everywhere(*[1] * max(committed, 1))
+        for index in range(1, committed + 1):
+            story.commits(A, index, 1)
+        for index in range(1, told + 1):
+            story.applies(A, index)
+        story.dog.stands_at(A, story.now_ns, applied)
+
+    return tell
+
+
 def both_apply(**other: Any) -> Told:
     def tell(story: Story) -> None:
         story.applies(A, 1)

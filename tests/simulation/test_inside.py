@@ -52,6 +52,7 @@ from tests.simulation.story import (
     leads_after_a_commit,
     reads,
     sent_twice,
+    stands_at,
     starts_again,
     two_logs,
     vote_leaves,
@@ -92,6 +93,7 @@ KEPT: dict[str, Told] = {
     "applied from the beginning after a boot": applies_after_a_boot(0, 1),
     "applied from a snapshot after a boot": applies_after_a_boot(1, 2),
     "applied alike": both_apply(),
+    "as much applied as was told": stands_at(2, told=2, committed=2),
     "another client's command 1": sent_twice("c2", 1),
     "sent again, and answered from memory": sent_twice("c1", 1, "duplicate"),
     "a session opened again": a_session_is_opened_again,
@@ -141,6 +143,8 @@ BROKEN: dict[str, tuple[Told, str]] = {
     "a commit where disks have another": (commits_what_a_disk_has_another_of, "commit-not-durable"),
     "a commit of what a disk has cut off": (commits_after_a_truncation, "commit-not-durable"),
     "an entry left out": (applies(1, 3), "apply-order"),
+    "more applied than was told": (stands_at(2, told=1, committed=2), "untold"),
+    "more applied than was told to be committed": (stands_at(2, told=2, committed=1), "untold"),
     "an entry applied again": (applies(1, 1), "apply-order"),
     "applied on top of nothing after a boot": (applies_after_a_boot(0, 2), "apply-order"),
     "another entry applied": (both_apply(digest="x"), "apply-differs"),
@@ -172,12 +176,12 @@ def test_promises_broken(what: str) -> None:
 
 
 def test_every_kind_is_broken_here() -> None:
-    """Those that the watchdog itself knows; system/simulation/probes.py has two more, shown below."""
+    """Those that the watchdog itself knows; system/simulation/probes.py has four more, shown below."""
     assert sorted(dict.fromkeys(kind for _, kind in BROKEN.values())) == [
         *("ack-not-durable", "applied-twice", "apply-differs", "apply-order", "commit-differs"),
         *("commit-fell", "commit-not-durable", "commit-of-earlier-term", "commit-of-nothing"),
         *("log-mismatch", "lost-commit", "no-progress", "node-died", "stale-answer", "term-fell"),
-        *("two-leaders", "two-votes", "vote-forgotten", "vote-not-durable"),
+        *("two-leaders", "two-votes", "untold", "vote-forgotten", "vote-not-durable"),
     ]
 
 

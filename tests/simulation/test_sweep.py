@@ -17,6 +17,7 @@ from harness.plan import Plan
 from harness.probe import Finding, Probe, probe
 from harness.sweep import Campaign, Tally, processes, sweep
 from system.clusters.sim import SimCluster
+from system.control_plane.state_machine import StateMachine
 
 pytestmark = pytest.mark.usefixtures("elsewhere")
 
@@ -74,7 +75,7 @@ def test_json_is_one_object(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["sweep", "--seeds", "4", "--seed", "3", "--format", "json"]) == 0
     clean = as_json(capsys)
     assert list(clean) == [
-        *("seeds", "violations", "vacuous", "simulated_s", "cpu_s", "wall_s", "operations"),
+        *("seeds", "violations", "vacuous", "never_ok", "simulated_s", "cpu_s", "wall_s", "operations"),
         *("first_failing_seed", "mutant", "runs"),
     ]
     assert (clean["seeds"], clean["violations"], clean["first_failing_seed"]) == (4, {}, None)
@@ -130,6 +131,22 @@ def test_by_what_the_clients_saw_alone(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["judge", str(runs(tmp_path)[-1])]) == 1
 
 
+def test_a_kind_of_operation_that_never_succeeds_is_not_green(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    right = StateMachine._execute
+
+    def without_cas(self: StateMachine, index: int, command: dict[str, Any]) -> dict[str, Any]:
+        return right(self, index, command | {"op": command["op"].replace("cas", "dog")})
+
+    monkeypatch.setattr(StateMachine, "_execute", without_cas)
+    arguments = ["sweep", "--workload", "register", "--seeds", "20"]
+    assert main(arguments) == 3
+    assert re.search(r"none of \d+ cas operations succeeded, so nothing is known of", capsys.readouterr().out)
+    assert main([*arguments, "--format", "json"]) == 3
+    assert as_json(capsys)["never_ok"].keys() == {"cas"}
+
+
 def test_seeds_take_turns_with_the_workloads() -> None:
     campaign = Campaign()
     assert [campaign.plan(seed).workload for seed in range(4)] == ["append", "register"] * 2
@@ -144,7 +161,7 @@ def swept_seeds(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def noted(plan: Plan, *, inside: bool) -> Probe:
         seeds.append(plan.seed)
         findings = (Finding("invariants", "two-votes", ""),) if plan.seed == 1 else ()
-        return Probe(plan, findings, "", 0, 1.0, 0.0, 9, ())
+        return Probe(plan, findings, "", 0, 1.0, 0.0, 9, (), {}, {})
 
     monkeypatch.setattr("harness.sweep.probe", noted)
     return seeds
