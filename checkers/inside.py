@@ -7,11 +7,14 @@ now. Both together show a bug at the step at which it happens, long before a cli
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 NO_TERM = 0
+# So often no election timeout comes to be the same by chance.
+SAME = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class Watchdog:
         self._last_asked_ns = 0
         self._waiting = 0
         self._done: dict[tuple[str, int], int] = {}
+        self._timeouts: Counter[int] = Counter()
         self._take = {
             "boot": self._boot,
             "term": self._term,
@@ -175,6 +179,16 @@ class Watchdog:
                 f" {len(self._nodes)} nodes were up and heard each other"
             )
             self._object("no-progress", message, now_ns, "")
+
+    def waits(self, node: str, time_ns: int, timeout_ns: int) -> None:
+        """It wants an election, and waits so long before it wants the next."""
+        self._timeouts[timeout_ns] += 1
+        if self._timeouts[timeout_ns] == SAME:
+            message = (
+                f"for the {SAME}rd time an election timeout is {timeout_ns / 1e6:.3f} ms to the nanosecond,"
+                " so it is not drawn at random (Raft, 5.2)"
+            )
+            self._object("same-timeout", message, time_ns, node)
 
     def stands_at(self, node: str, time_ns: int, applied_index: int) -> None:
         """So far the node has applied the log. What its event log does not tell of, nobody has watched."""

@@ -103,18 +103,21 @@ class Probes:
         if not leads:
             if self._led == tenure:
                 self._check_reason(core.current_term)
-            self._check_patience(core.ballot)
+            self._check_patience(core.ballot, core.election_due_ns - node.local_ns())
         elif node.led_since_ns is not None:
             self._check_alone(max(node.led_since_ns, self._resumed_ns))
             if self._watching.is_deposed(node.name):
                 self._read(node.boot)
         self._led = tenure if leads else None
 
-    def _check_patience(self, ballot: Ballot | None) -> None:
+    def _check_patience(self, ballot: Ballot | None, timeout_ns: int) -> None:
         """What it asks of others leaves it when its disk allows; that it wants an election shows here."""
         node = self._node
         known, self._ballot = self._ballot, ballot
-        if ballot is None or ballot is known or not ballot.pre_vote or self._content_ns is None:
+        if ballot is None or ballot is known or not ballot.pre_vote:
+            return
+        self._watching.waits(node.name, node.loop.now_ns, timeout_ns)
+        if self._content_ns is None:
             return
         waited_ns = node.local_ns() - self._content_ns
         if waited_ns < self._patience_ns:

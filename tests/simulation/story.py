@@ -287,6 +287,14 @@ def applies_after_a_boot(base_index: int, index: int) -> Told:
     return tell
 
 
+def draws(*timeouts_ns: int) -> Told:
+    def tell(story: Story) -> None:
+        for number, timeout_ns in enumerate(timeouts_ns):
+            story.dog.waits(NODES[number % 3], story.now_ns, timeout_ns)
+
+    return tell
+
+
 def stands_at(applied: int, told: int, committed: int) -> Told:
     def tell(story: Story) -> None:
         story.everywhere(*[1] * max(committed, 1))

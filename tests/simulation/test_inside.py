@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -47,6 +48,7 @@ from tests.simulation.story import (
     counts_in_term_3,
     dies,
     disk_holds_terms,
+    draws,
     enters_terms,
     leaders,
     leads_after_a_commit,
@@ -93,6 +95,7 @@ KEPT: dict[str, Told] = {
     "applied from the beginning after a boot": applies_after_a_boot(0, 1),
     "applied from a snapshot after a boot": applies_after_a_boot(1, 2),
     "applied alike": both_apply(),
+    "election timeouts of which two are the same": draws(5, 6, 5, 7),
     "as much applied as was told": stands_at(2, told=2, committed=2),
     "another client's command 1": sent_twice("c2", 1),
     "sent again, and answered from memory": sent_twice("c1", 1, "duplicate"),
@@ -142,6 +145,7 @@ BROKEN: dict[str, tuple[Told, str]] = {
     "a commit on no disk": (commits_what_is_on_disks(), "commit-not-durable"),
     "a commit where disks have another": (commits_what_a_disk_has_another_of, "commit-not-durable"),
     "a commit of what a disk has cut off": (commits_after_a_truncation, "commit-not-durable"),
+    "election timeouts of which three are the same": (draws(5, 6, 5, 5), "same-timeout"),
     "an entry left out": (applies(1, 3), "apply-order"),
     "more applied than was told": (stands_at(2, told=1, committed=2), "untold"),
     "more applied than was told to be committed": (stands_at(2, told=2, committed=1), "untold"),
@@ -180,8 +184,8 @@ def test_every_kind_is_broken_here() -> None:
     assert sorted(dict.fromkeys(kind for _, kind in BROKEN.values())) == [
         *("ack-not-durable", "applied-twice", "apply-differs", "apply-order", "commit-differs"),
         *("commit-fell", "commit-not-durable", "commit-of-earlier-term", "commit-of-nothing"),
-        *("log-mismatch", "lost-commit", "no-progress", "node-died", "stale-answer", "term-fell"),
-        *("two-leaders", "two-votes", "untold", "vote-forgotten", "vote-not-durable"),
+        *("log-mismatch", "lost-commit", "no-progress", "node-died", "same-timeout", "stale-answer"),
+        *("term-fell", "two-leaders", "two-votes", "untold", "vote-forgotten", "vote-not-durable"),
     ]
 
 
@@ -250,7 +254,12 @@ def test_a_run_that_could_show_nothing_is_vacuous(history: History) -> None:
 
 @pytest.mark.parametrize(
     ("mutant", "kind"),
-    [("leads-alone", "leads-alone"), ("any-log", "vote-for-less"), ("local-reads", "stale-answer")],
+    [
+        ("leads-alone", "leads-alone"),
+        ("any-log", "vote-for-less"),
+        ("local-reads", "stale-answer"),
+        ("fixed-timeout", "same-timeout"),
+    ],
 )
 def test_a_node_is_asked_and_gives_itself_away(mutant: str, kind: str) -> None:
     for seed in range(1, 20):
@@ -317,8 +326,12 @@ def probed(
 ) -> tuple[Probes, Any, list[str]]:
     """(what watches a node of three, the node, the kinds of what it objects to)."""
     objected: list[str] = []
-    watching: Any = SimpleNamespace(object=lambda kind, *_: objected.append(kind), is_deposed=lambda _: False)
-    core = SimpleNamespace(state=state, current_term=3, ballot=ballot)
+    watching: Any = SimpleNamespace(
+        object=lambda kind, *_: objected.append(kind),
+        is_deposed=lambda _: False,
+        waits=lambda *_: None,
+    )
+    core = SimpleNamespace(state=state, current_term=3, ballot=ballot, election_due_ns=9_500_000_000)
     node: Any = SimpleNamespace(
         name=A,
         boot=1,
@@ -332,12 +345,11 @@ def probed(
 
 
 def test_a_run_in_which_time_stands_still_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = RaftNode.start_pre_vote
+    right, times = RaftNode.start_pre_vote, count()
 
     def again_at_once(self: RaftNode, now_ns: int) -> None:
-        due_ns = self.election_due_ns
         right(self, now_ns)
-        self.election_due_ns = due_ns
+        self.election_due_ns = now_ns - next(times)
 
     monkeypatch.setattr(RaftNode, "start_pre_vote", again_at_once)
     monkeypatch.setattr("system.simulation.loop.MOST_EVENTS", 5_000)
