@@ -359,8 +359,8 @@ class SimNode:
         if isinstance(message, AppendEntriesReply):
             if message.success:
                 probes.acknowledges(message.term, message.match_index)
-        elif isinstance(message, RequestVoteReply) and message.vote_granted and not message.pre_vote:
-            probes.votes(message.term, to)
+        elif isinstance(message, RequestVoteReply) and not message.pre_vote:
+            (probes.votes if message.vote_granted else probes.refuses)(message.term, to)
 
     def write(self, event: str, **fields: Any) -> None:
         now_ns = self.loop.now_ns

@@ -42,6 +42,8 @@ class Probes:
         # {(candidate, term): whether its log was ever good enough when it asked, and when it asked first}
         self._fit: dict[tuple[str, int], bool] = {}
         self._asked_ns: dict[tuple[str, int], int] = {}
+        # {(candidate, term): the last term and index of the log for which a vote is due; None: it is not}
+        self._owes: dict[tuple[str, int], tuple[int, int] | None] = {}
         # When the node last had reason to wait, by its own clock: a leader spoke, or it gave away its vote.
         self._content_ns: int | None = None
         self._ballot: Ballot | None = None
@@ -60,9 +62,15 @@ class Probes:
                 self._answered_ns[src] = self._node.loop.now_ns
         elif isinstance(message, RequestVote) and not message.pre_vote:
             log, asked = core.log, (src, message.term)
-            fit = (message.last_log_term, message.last_log_index) >= (log.last_term, log.last_index)
+            last = message.last_log_term, message.last_log_index
+            fit = last >= (log.last_term, log.last_index)
             self._fit[asked] = self._fit.get(asked, False) or fit
             self._asked_ns.setdefault(asked, self._node.local_ns())
+            free = message.term > core.current_term or core.voted_for in (None, src)
+            if message.term >= core.current_term and fit and free:
+                self._owes.setdefault(asked, last)
+            else:
+                self._owes[asked] = None
 
     def acknowledges(self, term: int, index: int) -> None:
         """An acknowledgement of entries up to this index leaves the node."""
@@ -82,6 +90,20 @@ class Probes:
             self._watching.object("vote-for-less", message, now_ns, name)
         given_ns = self._asked_ns.get((candidate, term), 0)
         self._content_ns = max(self._content_ns or 0, given_ns)
+
+    def refuses(self, term: int, candidate: str) -> None:
+        """A refusal leaves the node, maybe late, and maybe of an earlier question: but of this term's vote,
+        which it had to give when it was asked, it has made no use to this moment."""
+        core = self._node.replica.node if self._node.replica is not None else None
+        last = self._owes.get((candidate, term))
+        if core is None or last is None or core.current_term != term:
+            return
+        if core.voted_for is None and last >= (core.log.last_term, core.log.last_index):
+            message = (
+                f"it refuses {candidate} its vote in term {term}, though it has given it to nobody, and the"
+                " candidate's log is as good as its own (Raft, 5.4.1)"
+            )
+            self._watching.object("vote-refused", message, self._node.loop.now_ns, self._node.name)
 
     def resumed(self) -> None:
         """It stood still, and could not notice anything."""
