@@ -42,8 +42,8 @@ class Probes:
         # {(candidate, term): whether its log was ever good enough when it asked, and when it asked first}
         self._fit: dict[tuple[str, int], bool] = {}
         self._asked_ns: dict[tuple[str, int], int] = {}
-        # {(candidate, term): the last term and index of the log for which a vote is due; None: it is not}
-        self._owes: dict[tuple[str, int], tuple[int, int] | None] = {}
+        # {(candidate, term, boot): last term and index of the log for which a vote is due; None: it is not}
+        self._owes: dict[tuple[str, int, int], tuple[int, int] | None] = {}
         # When the node last had reason to wait, by its own clock: a leader spoke, or it gave away its vote.
         self._content_ns: int | None = None
         self._ballot: Ballot | None = None
@@ -66,11 +66,12 @@ class Probes:
             fit = last >= (log.last_term, log.last_index)
             self._fit[asked] = self._fit.get(asked, False) or fit
             self._asked_ns.setdefault(asked, self._node.local_ns())
+            owes = *asked, self._node.boot
             free = message.term > core.current_term or core.voted_for in (None, src)
             if message.term >= core.current_term and fit and free:
-                self._owes.setdefault(asked, last)
+                self._owes.setdefault(owes, last)
             else:
-                self._owes[asked] = None
+                self._owes[owes] = None
 
     def acknowledges(self, term: int, index: int) -> None:
         """An acknowledgement of entries up to this index leaves the node."""
@@ -95,7 +96,7 @@ class Probes:
         """A refusal leaves the node, maybe late, and maybe of an earlier question: but of this term's vote,
         which it had to give when it was asked, it has made no use to this moment."""
         core = self._node.replica.node if self._node.replica is not None else None
-        last = self._owes.get((candidate, term))
+        last = self._owes.get((candidate, term, self._node.boot))
         if core is None or last is None or core.current_term != term:
             return
         if core.voted_for is None and last >= (core.log.last_term, core.log.last_index):
