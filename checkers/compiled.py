@@ -1,4 +1,4 @@
-"""numba's compiler, with its cache on disk kept honest.
+"""numba's compiler, with its cache on disk kept honest, and what compiled functions need that numba has not.
 
 numba compiles a function anew when the file it stands in has changed, not when one has that it calls into. So
 what was compiled before the newest change to any of our kernels goes before anything is loaded.

@@ -185,8 +185,8 @@ class Watchdog:
         self._timeouts[timeout_ns] += 1
         if self._timeouts[timeout_ns] == SAME:
             message = (
-                f"for the {SAME}rd time an election timeout is {timeout_ns / 1e6:.3f} ms to the nanosecond,"
-                " so it is not drawn at random (Raft, 5.2)"
+                f"{SAME} election timeouts by now are {timeout_ns / 1e6:.3f} ms to the nanosecond, so they"
+                " are not drawn at random (Raft, 5.2)"
             )
             self._object("same-timeout", message, time_ns, node)
 

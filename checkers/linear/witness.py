@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -59,10 +59,12 @@ def explained_by_log(parts: Callable[[], Iterable[Any]], keys: int, elements: in
     from checkers.linear import witness_kernels as kernels
 
     found = np.full(2, -1, np.int64)
-    if (whole := _alone(parts())) is not None:
-        status = kernels.explain(whole, keys, elements, found)
+    given = iter(parts())
+    first = list(islice(given, 2))
+    if len(first) == 1:
+        status = kernels.explain(first[0], keys, elements, found)
     else:
-        status = _explain(parts, keys, elements, found)
+        status = _explain(parts, chain(first, given), keys, elements, found)
     if status == kernels.OUT_OF_ORDER:
         found[:] = _positions(parts(), *found)
     pair = tuple(int(at) for at in found if at >= 0)
@@ -71,18 +73,14 @@ def explained_by_log(parts: Callable[[], Iterable[Any]], keys: int, elements: in
     return Explained(Validity.NO, pair, _KINDS[status]) if status else Explained(Validity.YES)
 
 
-def _alone(parts: Iterable[Any]) -> Any:
-    """The only part; None where there are more, or none."""
-    first = list(islice(parts, 2))
-    return first[0] if len(first) == 1 else None
-
-
-def _explain(parts: Callable[[], Iterable[Any]], keys: int, elements: int, found: Any) -> int:
-    """As kernels.explain, part by part."""
+def _explain(
+    parts: Callable[[], Iterable[Any]], given: Iterable[Any], keys: int, elements: int, found: Any
+) -> int:
+    """As kernels.explain, part by part. given: all of them, for the first pass."""
     from checkers.linear import witness_kernels as kernels
 
     appends = np.zeros(keys, np.int64)
-    for calls in parts():
+    for calls in given:
         kernels.count(calls, appends)
     log = kernels.empty_log(appends, elements)
     status = kernels.YES

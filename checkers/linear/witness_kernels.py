@@ -52,8 +52,8 @@ class Calls(NamedTuple):
 class Log(NamedTuple):
     """What is known of all lists.
 
-    entries: a row an element, of its append: its position, NONE: there is none; its list, its log index,
-        its ranks, and the slot it has, NONE: it need not have happened
+    entries: a row an element, of its append: its position, NONE: there is none; its list, its log index and
+        its ranks; and whether a read shows it
     base, known, longest: of each list its first slot, how many elements the longest read shows, and that read
     shown: by slot, one for each append of a list in the only possible order and one more, the element, NONE
         behind them all
@@ -70,7 +70,7 @@ class Log(NamedTuple):
 
 
 # The columns of `entries` and of `slots`: a row has to be found once only, and lies together.
-_APPENDER, _LIST, _INDEX, _RETURNED, _INVOKED, _SLOT = range(6)
+_APPENDER, _LIST, _INDEX, _RETURNED, _INVOKED, _SHOWN = range(6)
 _BEFORE, _AFTER, _FIRST_RETURN, _LAST_INVOCATION = range(4)
 
 
@@ -88,7 +88,7 @@ def empty_log(appends: Any, elements: int) -> Log:
     base[1:] = np.cumsum(appends + 1)
     entries = np.empty((elements, 6), np.int64)
     for element in range(elements):
-        entries[element, _APPENDER] = entries[element, _SLOT] = NONE
+        entries[element, _APPENDER], entries[element, _SHOWN] = NONE, False
     slots = np.empty((base[-1], 4), np.int64)
     for slot in range(base[-1]):
         slots[slot, _BEFORE] = slots[slot, _LAST_INVOCATION] = NONE
@@ -172,7 +172,7 @@ def _learn_contents(calls: Calls, log: Log, found: Any) -> int:
 
 @njit(cache=True)
 def settle(log: Log, found: Any) -> int:
-    """Gives every append its slot: those that were read as they were read, then the others by their log
+    """Gives every append a slot: those that were read as they were read, then the others by their log
     indices."""
     status = _settle_shown(log, found)
     return int(status if status != YES else _settle_others(log, found))
@@ -189,10 +189,10 @@ def _settle_shown(log: Log, found: Any) -> int:
             if not known or entries[element, _LIST] != key:
                 found[0] = log.longest[key]
                 return NEVER_APPENDED
-            if entries[element, _SLOT] != NONE:
+            if entries[element, _SHOWN]:
                 found[0], found[1] = entries[element, _APPENDER], log.longest[key]
                 return SHOWN_TWICE
-            entries[element, _SLOT] = slot
+            entries[element, _SHOWN] = True
             if entries[element, _INDEX] >= 0:
                 if entries[element, _INDEX] <= latest_index:
                     found[0], found[1] = entries[latest, _APPENDER], entries[element, _APPENDER]
@@ -221,7 +221,6 @@ def _settle_others(log: Log, found: Any) -> int:
             return OUT_OF_LOG_ORDER
         latest[key] = element
         slots[ends[key], _AFTER] = min(slots[ends[key], _AFTER], index)
-        entries[element, _SLOT] = free[key]
         shown[free[key]] = element
         free[key] += 1
     for key in range(ends.size):
@@ -238,7 +237,7 @@ def _not_shown(entries: Any) -> Any:
     for element in range(len(entries)):
         elements[count] = element
         appended = (entries[element, _APPENDER] != NONE) & (entries[element, _INDEX] != _CRASHED)
-        count += appended & (entries[element, _SLOT] == NONE)
+        count += appended & (not entries[element, _SHOWN])
     return elements[:count]
 
 
