@@ -21,6 +21,7 @@ from system.client import Client
 from system.raft.messages import AppendEntries
 from system.raft.node import RaftNode, State
 from system.raft.roles import Ballot
+from system.simulation.node import SimNode
 from system.simulation.probes import Probes
 from tests.simulation.story import (
     BOUND_NS,
@@ -343,6 +344,20 @@ def probed(
         replica=SimpleNamespace(node=core),
     )
     return Probes(node, watching, (300, 600)), node, objected
+
+
+@pytest.mark.parametrize("left_out", ["apply", "commit"])
+def test_who_tells_less_than_it_does_gives_itself_away(
+    monkeypatch: pytest.MonkeyPatch, left_out: str
+) -> None:
+    right = SimNode.write
+
+    def silent(self: SimNode, event: str, **fields: Any) -> None:
+        if event != left_out:
+            right(self, event, **fields)
+
+    monkeypatch.setattr(SimNode, "write", silent)
+    assert "untold" in probe(Plan("append", ("none",), 1, "sim")).kinds
 
 
 def test_a_run_in_which_time_stands_still_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from system.simulation.knobs import (
     drawn,
     from_json,
 )
-from system.simulation.loop import START_NS, HaltedError, StandstillError, VirtualLoop
+from system.simulation.loop import START_NS, HaltedError, RestlessError, StandstillError, VirtualLoop
 
 NODES = sites.control_plane(3)
 SEEDS = range(40)
@@ -94,6 +94,20 @@ def test_nothing_left_to_happen_is_a_standstill() -> None:
 
     with pytest.raises(StandstillError, match="nothing is left to happen"):
         loop.run_until_complete(forever())
+
+
+def test_tasks_that_wake_each_other_without_end_come_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("system.simulation.loop.MOST_EVENTS", 1_000)
+    loop, turns = VirtualLoop(), list[int]()
+
+    async def restless() -> None:
+        while len(turns) < 100_000:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    with pytest.raises(RestlessError, match="tasks wake each other"):
+        loop.run_until_complete(restless())
+    assert len(turns) <= 1_000 and loop.now_ns == START_NS
 
 
 def test_halt_cancels_what_runs_at_that_very_moment() -> None:
