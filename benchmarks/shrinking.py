@@ -12,11 +12,12 @@ import argparse
 import statistics
 from concurrent.futures import Executor
 
+from harness.executors import processes
 from harness.kill_score import APART
 from harness.saved import Saved
 from harness.shrink import Shrunk, shrink
 from harness.simulation import tuning
-from harness.sweep import Campaign, processes, sweep
+from harness.sweep import Campaign, sweep
 from system.mutants import MUTANTS
 
 SEEDS = 200

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from checkers.inside import Watchdog
+from harness import compiled
 from harness.plan import Plan
 from harness.trial import Trial
 from nemesis import NEMESES
@@ -22,6 +23,8 @@ from system.simulation.knobs import Knobs, drawn
 
 # CPU seconds after which an event that has not come to its end will not.
 ENDLESS_S = 10.0
+# No handler runs while compiled code computes; so many CPU seconds later that is the end of the process.
+LAST_S = 20.0
 # Of the sweeps' seeds, one in so many has workers; and those that run the real shell, which serves them.
 WORKERS_EVERY = 8
 
@@ -87,13 +90,17 @@ def _ended_where_endless(cluster: SimCluster) -> Iterator[None]:
                 f"at {seen_ns / 1e9:.3f} s it computes for {ENDLESS_S:g} s, and comes to no end"
             )
         seen_ns = cluster.loop.now_ns
+        signal.setitimer(signal.ITIMER_PROF, last_s)
 
+    last_s = LAST_S if compiled.is_active() else 0
     before = signal.signal(signal.SIGVTALRM, look)
     signal.setitimer(signal.ITIMER_VIRTUAL, ENDLESS_S / 2, ENDLESS_S / 2)
+    signal.setitimer(signal.ITIMER_PROF, last_s)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGVTALRM, before)
 
 

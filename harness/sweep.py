@@ -7,8 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +23,8 @@ CONCURRENCY = 5
 MANY = 100
 # Seeds that one process is given at a time.
 CHUNK = 10
+# A planted bug is in the whole process, and Dask may run several tasks in one.
+_ALONE = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,82 +116,34 @@ class Tally:
         }
 
 
-class _Here(Executor):
-    """Carries out in this process what it is given, at once."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        try:
-            done.set_result(fn(*args, **named))
-        except Exception as error:
-            done.set_exception(error)
-        return done
-
-
-# How long a scheduler may take to answer.
-CONNECT_S = 10.0
-# A planted bug is in the whole process, and Dask may run several tasks in one.
-_ALONE = threading.Lock()
-
-
-@contextmanager
-def on_dask(address: str) -> Iterator[tuple[Executor, int]]:
-    """As `processes`, on the workers of a Dask scheduler, such as tcp://10.0.0.1:8786. Raises
-    ExecutorError."""
-    try:
-        import distributed
-    except ImportError:
-        raise ExecutorError("--dask needs Dask: pip install 'crosswind[dask]'") from None
-    try:
-        connect: Any = distributed.Client
-        client = connect(address, timeout=CONNECT_S)
-    except (OSError, ValueError) as error:
-        said = str(error).splitlines()[0]
-        raise ExecutorError(
-            f"--dask={address}: no scheduler answers there ({said}); start one with `dask scheduler`, and"
-            " workers with `dask worker ADDRESS` where crosswind is installed"
-        ) from None
-    with client:
-        cores = sum(client.ncores().values())
-        if not cores:
-            start = f"`dask worker {address}`"
-            raise ExecutorError(f"--dask={address}: the scheduler has no workers; start some with {start}")
-        # A worker that dies takes no answer along: the scheduler has others do what it was doing.
-        yield client.get_executor(pure=False), 4 * cores
-
-
-@contextmanager
-def processes(jobs: int) -> Iterator[tuple[Executor, int]]:
-    """(executor, how many tasks it should have at a time)."""
-    if jobs == 1:
-        yield _Here(), 1
-        return
-    pool = ProcessPoolExecutor(jobs)
-    try:
-        yield pool, 2 * jobs
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
 def sweep(
     campaign: Campaign,
     executor: Executor,
     at_a_time: int,
     show: Callable[[Tally], None] = lambda tally: None,
 ) -> Tally:
-    """Probes seed after seed, until there is a violation (or count_all), the seeds or the time run out."""
+    """Probes seed after seed, until there is a violation (or count_all), the seeds or the time run out.
+    Raises ExecutorError where a process ends before it is done."""
     tally, began_s = Tally(), time.monotonic()
     chunks = _chunks(campaign)
-    running: dict[Future[list[Probe]], None] = {}
+    running: dict[Future[list[Probe]], range] = {}
     over = False
     while True:
         while not over and len(running) < at_a_time and (chunk := next(chunks, None)) is not None:
-            running[executor.submit(probe_all, campaign, chunk)] = None
+            running[executor.submit(probe_all, campaign, chunk)] = chunk
         if not running:
             return tally
         for future in _done(running):
+            try:
+                probes = future.result()
+            except BrokenExecutor:
+                seeds = sorted(seed for chunk in running.values() for seed in chunk)
+                raise ExecutorError(
+                    f"a process ended in the midst of one of the seeds {seeds[0]} to {seeds[-1]}: killed from"
+                    " outside (for its memory?), or because what it computed came to no end"
+                ) from None
             del running[future]
-            for one in future.result():
+            for one in probes:
                 tally.add(one)
         tally.wall_s = time.monotonic() - began_s
         out_of_time = campaign.limit_s is not None and tally.wall_s >= campaign.limit_s
@@ -225,7 +178,7 @@ def _chunks(campaign: Campaign) -> Iterator[range]:
         size = min(2 * size, CHUNK)
 
 
-def _done(running: dict[Future[list[Probe]], None]) -> list[Future[list[Probe]]]:
+def _done(running: dict[Future[list[Probe]], range]) -> list[Future[list[Probe]]]:
     """Those that are finished, once there are any, in the order in which they were begun."""
     wait(running, return_when=FIRST_COMPLETED)
     return [future for future in running if future.done()]

@@ -9,14 +9,18 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from checkers.cli import EXIT_CODES, OptionError, duration_s
 from checkers.verdict import Validity
-from harness.errors import PlanError
+from harness import compiled
+from harness.errors import ExecutorError, PlanError
+from harness.executors import compiled_processes, on_dask, processes
 from harness.plan import known
 from harness.run import RUNS, carry_out
-from harness.sweep import CONCURRENCY, NEMESES, RATE, WORKLOADS, Campaign, Tally, on_dask, processes, sweep
+from harness.sweep import CONCURRENCY, NEMESES, RATE, WORKLOADS, Campaign, Tally, probe_all, sweep
 from nemesis import NEMESES as ALL_NEMESES
 from reports.words import count
 from system.mutants import MUTANTS, Mutant, resolve
@@ -46,6 +50,11 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dask", metavar="ADDRESS", help="on a Dask scheduler's workers, such as tcp://host:8786"
     )
+    parser.add_argument(
+        "--compiled",
+        action="store_true",
+        help="compile the simulator, once: about twice as fast (needs a C compiler)",
+    )
     parser.add_argument("--time", type=duration_s, help="stop after so long, such as 90s, 10m or 2h")
     parser.add_argument("--all", action="store_true", help="count all violations, not only the first")
     parser.add_argument("--client-only", action="store_true", help="judge by what the clients saw alone")
@@ -58,13 +67,15 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_sweep(options: argparse.Namespace) -> int:
-    """Exit codes: 0 no violation, 1 violations, 3 nothing could have shown. Raises PlanError, OptionError."""
+    """Exit codes: 0 no violation, 1 violations, 3 nothing could have shown. Raises PlanError, OptionError,
+    ExecutorError."""
     campaign = _campaign(options)
-    where = on_dask(options.dask) if options.dask else processes(options.jobs)
-    with where as (executor, at_a_time):
+    with _executor(options) as (executor, at_a_time):
         shown = _Live(campaign.seeds, quiet=options.format == "json")
         tally = sweep(campaign, executor, at_a_time, shown.show)
         shown.close()
+    if options.compiled:
+        _confirm(campaign, tally)
     kept = _keep(campaign, tally, options.keep)
     if options.format == "json":
         print(json.dumps(tally.to_json() | {"mutant": campaign.mutant, "runs": list(map(str, kept))}))
@@ -75,6 +86,33 @@ def run_sweep(options: argparse.Namespace) -> int:
         return EXIT_CODES[Validity.NO]
     showed_nothing = tally.vacuous.total() == tally.probes or tally.never_ok
     return EXIT_CODES[Validity.VACUOUS if showed_nothing else Validity.YES]
+
+
+def _executor(options: argparse.Namespace) -> AbstractContextManager[tuple[Executor, int]]:
+    if not options.compiled:
+        return on_dask(options.dask) if options.dask else processes(options.jobs)
+    if options.dask:
+        raise OptionError(f"--compiled --dask={options.dask}: what is compiled runs on this machine only")
+    if options.mutant is not None:
+        raise OptionError(
+            f"--compiled --mutant={options.mutant}: no bug can be planted in what is compiled; leave"
+            " --compiled out"
+        )
+    return compiled_processes(
+        options.jobs, compiled.tree(lambda said: print(said, file=sys.stderr, flush=True))
+    )
+
+
+def _confirm(campaign: Campaign, tally: Tally) -> None:
+    """What the compiled code found counts once the code as it stands finds it too, by the same steps."""
+    for one in tally.found:
+        (again,) = probe_all(campaign, (one.plan.seed,))
+        if (again.trace_hash, again.findings) != (one.trace_hash, one.findings):
+            said = ", ".join(sorted(again.kinds)) or "nothing"
+            raise ExecutorError(
+                f"seed {one.plan.seed}: compiled, the simulator finds {', '.join(sorted(one.kinds))}; not"
+                f" compiled, {said}: what compiles it is wrong; sweep without --compiled"
+            )
 
 
 def _campaign(options: argparse.Namespace) -> Campaign:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from mypy_extensions import mypyc_attr
+
 from system.control_plane import wal
 from system.control_plane.wal_format import encode_frame, encode_header, restore
 from system.raft.records import Record, Recovered
@@ -36,6 +38,7 @@ class _Batch:
     mark: int = 0
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class SimDisk:
     """The Disk port, and the log's file across crashes.
 

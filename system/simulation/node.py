@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 import grpc
+from mypy_extensions import mypyc_attr
 
 from system.control_plane.registry import Registry
 from system.control_plane.replica import Replica
@@ -87,6 +88,7 @@ class World(Protocol):
     def leads(self, node: str, term: int) -> None: ...
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class SimNode:
     """events: what each boot wrote to its event log, where the cluster keeps them."""
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from harness.cli import main
+from harness.executors import processes
 from harness.kill_score import Score, Search, summary
-from harness.sweep import Campaign, processes, sweep
+from harness.sweep import Campaign, sweep
 from system.mutants import MUTANTS, Mutant, Place, planted, resolve
 from system.mutants.mutant import replaced
 

@@ -13,9 +13,10 @@ import pytest
 
 from harness import saved
 from harness.cli import main
+from harness.executors import processes
 from harness.plan import Plan
 from harness.probe import Finding, Probe, probe
-from harness.sweep import Campaign, Tally, processes, sweep
+from harness.sweep import Campaign, Tally, sweep
 from system.clusters.sim import SimCluster
 from system.control_plane.state_machine import StateMachine
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from harness.cli import main
-from harness.sweep import Campaign, Tally, on_dask, processes, sweep
+from harness.executors import on_dask, processes
+from harness.sweep import Campaign, Tally, sweep
 
 pytest.importorskip("distributed")
 
@@ -97,7 +98,7 @@ def test_a_bug_is_found_there_and_its_run_comes_back(
 def test_no_scheduler_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("harness.sweep.CONNECT_S", 0.5)
+    monkeypatch.setattr("harness.executors.CONNECT_S", 0.5)
     assert main(["sweep", "--dask", "tcp://127.0.0.1:1", "--seeds", "5"]) == 64
     error = capsys.readouterr().err
     assert error.startswith("crosswind: --dask=tcp://127.0.0.1:1: no scheduler answers there")
