@@ -309,12 +309,23 @@ def test_etcd_logs(tmp_path: Path) -> None:
             ":9: process 2 completed read without having invoked it",
         ),
         ("INFO  jepsen.util - 2\t:inv", ":9: expected PROCESS :TYPE :F VALUE"),
+        ("INFO  jepsen.util - 2\t:invoke\t:read\t \n", ":9: expected PROCESS :TYPE :F VALUE"),
         ("INFO  jepsen.util - 2\t:invoke\t:cas\t[3", ":9: '[3' is no value"),
         ("INFO  jeps", ":9: 'INFO  jeps' is a line cut short"),
     ],
 )
 def test_a_fault_in_an_etcd_log_has_its_line(tmp_path: Path, more: str, complaint: str) -> None:
     assert refused(tmp_path, ETCD + more).startswith(complaint)
+
+
+def test_an_etcd_log_tells_why_besides_what(tmp_path: Path) -> None:
+    more = "INFO  jepsen.util - 3\t:invoke\t:write\t4\nINFO  jepsen.util - 3\t:info\t:write\t4\t:timed-out\n"
+    last = read(tmp_path, ETCD + more).ops[-1]
+    assert (last.type, last.value, last.error) == ("info", 4, ":timed-out")
+
+
+def test_only_the_last_line_of_an_etcd_log_can_be_cut_short(tmp_path: Path) -> None:
+    assert read(tmp_path, "INFO  jeps\n" + ETCD).facts["skipped_lines"] == 2
 
 
 def test_a_log_without_operations_is_refused(tmp_path: Path) -> None:
