@@ -65,6 +65,20 @@ def test_who_noticed_is_told_and_who_survived_too() -> None:
     assert results[harmless] == ""
 
 
+def test_a_mutant_that_does_not_end_is_noticed_and_slow_tests_are_no_proof(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endless = next(one for one in ALL if one.file == "checkers/linear/values.py")
+    endless = replace(endless, old="return Typed(value)", new="while True: pass")
+    endless = replace(endless, tests=("tests/checkers/test_values.py",))
+    monkeypatch.setattr("tests.mutation.__main__.LIMIT_S", 10.0)
+    (result,) = run_all([endless], jobs=1)
+    assert result.killed_by == "the time limit"
+    monkeypatch.setattr("tests.mutation.__main__.LIMIT_S", 0.2)
+    with pytest.raises(SystemExit, match=r"test_values\.py: longer than 0\.1 s with nothing broken, so"):
+        list(run_all([endless], jobs=1))
+
+
 def test_a_failure_of_nothing_broken_ends_the_run() -> None:
     mutant = replace(ALL[0], tests=("tests/checkers/test_none.py",))
     with pytest.raises(SystemExit, match="fails while nothing is broken"):
