@@ -79,10 +79,6 @@ def line(campaign: Campaign, how: str, rounds: Sequence[Round], seeds: int) -> s
     )
 
 
-def _told(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
@@ -94,7 +90,7 @@ def main() -> None:
         executors = {"": stack.enter_context(processes(1))[0]}
         if options.compiled:
             try:
-                executors["compiled"] = stack.enter_context(compiled_processes(1, compiled.tree(_told)))[0]
+                executors["compiled"] = stack.enter_context(compiled_processes(1, compiled.tree()))[0]
             except ExecutorError as error:
                 sys.exit(f"bench-sim: {error}")
         _measure(options, executors)

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module, metadata
@@ -48,7 +48,7 @@ MODULES = (
     "system/simulation/node.py",
     "system/simulation/probes.py",
 )
-NEEDS = "--compiled needs mypy, setuptools and a C compiler"
+NEEDS = "--compiled needs mypy, setuptools, a C compiler and Python's headers"
 # Copies that stay for whoever goes back to an older source: the last ones used.
 KEPT = 3
 _HERE = Path(__file__).resolve().parent.parent
@@ -61,9 +61,9 @@ def is_active() -> bool:
     return not any(str(file).endswith(".py") for file in files)
 
 
-def tree(say: Callable[[str], None] = lambda said: None, root: Path = _HERE) -> Path:
-    """The folder to import the compiled code from; makes it where it is not there. say: is told before what
-    takes long. Raises ExecutorError."""
+def tree(root: Path = _HERE) -> Path:
+    """The folder to import the compiled code from; makes it where it is not there, and says so on stderr,
+    since that takes long. Raises ExecutorError."""
     sources = _sources(root)
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crosswind"
     made = home / f"compiled-{_name(sources, _compiler())}"
@@ -71,7 +71,7 @@ def tree(say: Callable[[str], None] = lambda said: None, root: Path = _HERE) -> 
         home.mkdir(parents=True, exist_ok=True)
         with _alone(home):
             if not made.exists():
-                say("compiling the simulator, once; it takes a minute or two")
+                print("compiling the simulator, once; it takes a minute or two", file=sys.stderr, flush=True)
                 _make(sources, made)
             os.utime(made)
             for old in sorted(home.glob("compiled-*"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
@@ -101,7 +101,12 @@ def _compiler() -> tuple[str, ...]:
         ) from None
     command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")[0]
     if shutil.which(command) is None:
-        raise ExecutorError(f"{NEEDS}: there is no {command}; on Debian: apt-get install gcc python3-dev")
+        raise ExecutorError(f"{NEEDS}: there is no {command}; on Debian: apt-get install gcc, or set CC")
+    headers = Path(sysconfig.get_path("include"))
+    if not (headers / "Python.h").exists():
+        raise ExecutorError(
+            f"{NEEDS}: there is no Python.h in {headers}; on Debian: apt-get install python3-dev"
+        )
     return (*versions, command, sys.version, platform.machine())
 
 

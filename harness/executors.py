@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -52,12 +52,20 @@ def compiled_processes(jobs: int, tree: Path) -> Iterator[tuple[Executor, int]]:
     pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
     sys.path.insert(0, str(tree))  # a spawned process starts with its parent's
     try:
-        if not pool.submit(is_active).result():
-            raise ExecutorError(f"--compiled: the processes did not load what is compiled in {tree}")
+        if not _holds(pool):
+            raise ExecutorError(f"--compiled: the processes cannot load what is compiled in {tree}")
         yield pool, 2 * jobs
     finally:
         sys.path.remove(str(tree))
         pool.shutdown(cancel_futures=True)
+
+
+def _holds(pool: Executor) -> bool:
+    """Whether its processes run what is compiled, and run at all."""
+    try:
+        return pool.submit(is_active).result()
+    except BrokenExecutor:
+        return False
 
 
 @contextmanager

@@ -81,7 +81,7 @@ def _ended_where_endless(cluster: SimCluster) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only there are signals to be had
         return
-    seen_ns = -1
+    seen_ns, is_compiled = -1, compiled.is_active()
 
     def look(*_: object) -> None:
         nonlocal seen_ns
@@ -90,17 +90,19 @@ def _ended_where_endless(cluster: SimCluster) -> Iterator[None]:
                 f"at {seen_ns / 1e9:.3f} s it computes for {ENDLESS_S:g} s, and comes to no end"
             )
         seen_ns = cluster.loop.now_ns
-        signal.setitimer(signal.ITIMER_PROF, last_s)
+        if is_compiled:
+            signal.setitimer(signal.ITIMER_PROF, LAST_S)
 
-    last_s = LAST_S if compiled.is_active() else 0
     before = signal.signal(signal.SIGVTALRM, look)
     signal.setitimer(signal.ITIMER_VIRTUAL, ENDLESS_S / 2, ENDLESS_S / 2)
-    signal.setitimer(signal.ITIMER_PROF, last_s)
+    if is_compiled:
+        signal.setitimer(signal.ITIMER_PROF, LAST_S)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.setitimer(signal.ITIMER_PROF, 0)
+        if is_compiled:
+            signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGVTALRM, before)
 
 

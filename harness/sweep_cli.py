@@ -98,9 +98,7 @@ def _executor(options: argparse.Namespace) -> AbstractContextManager[tuple[Execu
             f"--compiled --mutant={options.mutant}: no bug can be planted in what is compiled; leave"
             " --compiled out"
         )
-    return compiled_processes(
-        options.jobs, compiled.tree(lambda said: print(said, file=sys.stderr, flush=True))
-    )
+    return compiled_processes(options.jobs, compiled.tree())
 
 
 def _confirm(campaign: Campaign, tally: Tally) -> None:

@@ -1,6 +1,5 @@
 """What all tests need."""
 
-import os
 import signal
 from functools import cache
 
@@ -8,6 +7,7 @@ import pytest
 
 from system.clusters.docker import DockerCluster
 from system.clusters.errors import ClusterError
+from tests.required import lacking
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,9 +19,7 @@ def ctrl_c_is_heard() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests marked `docker` are skipped where they cannot run, or fail where they must."""
     if item.get_closest_marker("docker") is not None and (missing := missing_docker()) is not None:
-        if "docker" in os.environ.get("CROSSWIND_REQUIRE", "").split(","):
-            pytest.fail(f"CROSSWIND_REQUIRE asks for Docker; {missing}", pytrace=False)
-        pytest.skip(missing)
+        lacking("docker", "Docker", missing)
 
 
 @cache

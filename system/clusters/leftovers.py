@@ -34,7 +34,8 @@ def remove_project(client: DockerClient, project: str) -> list[str]:
         if not refusals:
             return list(names)
         if time.monotonic() > deadline_s:
-            if not (miscounted := _miscounted(client, of)):
+            miscounted = _miscounted(client, of)
+            if not miscounted or not all("has active endpoints" in str(each) for each in refusals):
                 raise refusals[-1]
             warnings.warn(
                 f"the engine keeps {', '.join(miscounted)} with no container on it ({refusals[-1]}): it has"

@@ -16,6 +16,7 @@ from system.clusters.engine import Condition
 from system.clusters.errors import ClusterError
 from system.clusters.firewall import CHAIN, Firewall
 from tests.clusters.lab import finish
+from tests.required import lacking
 
 A, B, C = "cp-aws-1", "cp-gcp-1", "worker-gcp-1"
 HOMES = {A: "127.0.10.1", B: "127.0.20.1", C: "127.0.20.2"}
@@ -249,9 +250,7 @@ def namespace() -> Iterator[Namespace]:
     made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
     if os.geteuid() != 0 or made.returncode != 0:
         reason = f"no network namespace can be made here: {made.stderr.strip()}"
-        if "netns" in os.environ.get("CROSSWIND_REQUIRE", "").split(","):
-            pytest.fail(f"CROSSWIND_REQUIRE asks for network namespaces; {reason}")
-        pytest.skip(reason)
+        lacking("netns", "network namespaces", reason)
     try:
         there = Namespace(name)
         yield there

@@ -14,6 +14,8 @@ from system.clusters import leftovers
 class Thing:
     """A container, network or volume that goes when it has been asked often enough."""
 
+    says = "has active endpoints"
+
     def __init__(self, name: str, asked: float, on_it: dict[str, Any] | None = None) -> None:
         self.name = name
         self.attrs = {"Containers": on_it or {}}
@@ -22,7 +24,7 @@ class Thing:
     def remove(self, **_: Any) -> None:
         self.left -= 1
         if self.left > 0:
-            raise docker.errors.APIError(f"{self.name} has active endpoints")
+            raise docker.errors.APIError(f"{self.name} {self.says}")
 
 
 def client(containers: list[Thing], networks: list[Thing], volumes: list[Thing]) -> Any:
@@ -63,3 +65,9 @@ def test_a_network_that_nothing_is_on_is_the_engines_own_affair() -> None:
     engine = client([Thing("c", 1)], [Thing("n-1", 1), Thing("n-2", 1e9)], [Thing("v", 1)])
     with pytest.warns(RuntimeWarning, match=r"the engine keeps n-2 with no container on it \(n-2 has active"):
         assert leftovers.remove_project(engine, "project") == ["c"]
+
+
+def test_whatever_else_the_engine_says_of_a_network_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Thing, "says", "cannot be removed: the disk is full")
+    with pytest.raises(docker.errors.APIError, match="the disk is full"):
+        leftovers.remove_project(client([], [Thing("n", 1e9)], []), "project")

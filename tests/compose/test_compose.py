@@ -16,6 +16,7 @@ from compose import images
 from compose.engine import Trouble, docker, realtime_allowed, require_engine
 from compose.round_trip import measure
 from tests.compose.compose_lab import Cluster, signing
+from tests.required import lacking
 
 pytestmark = pytest.mark.docker
 
@@ -30,9 +31,7 @@ def cluster() -> Iterator[Cluster]:
     try:
         require_engine()
     except Trouble as trouble:
-        if "docker" in os.environ.get("CROSSWIND_REQUIRE", "").split(","):
-            pytest.fail(f"CROSSWIND_REQUIRE asks for docker; {trouble}")
-        pytest.skip(str(trouble))
+        lacking("docker", "Docker", trouble)
     images.build()
     realtime = ("docker-compose.realtime.yml",) if realtime_allowed(images.NAMES["gateway"]) else ()
     beside_others = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import statistics
 import sys
@@ -12,6 +11,7 @@ from itertools import pairwise
 import pytest
 
 from tests.compose.gateway_lab import DEADLINE_S, EDGE_ADDRESS, SITES, Lab, missing, until
+from tests.required import lacking
 
 AWS, GCP, AZURE = SITES
 
@@ -32,9 +32,7 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2) as con
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     if reason := missing():
-        if "netns" in os.environ.get("CROSSWIND_REQUIRE", "").split(","):
-            pytest.fail(f"CROSSWIND_REQUIRE asks for network namespaces; {reason}")
-        pytest.skip(reason)
+        lacking("netns", "network namespaces", reason)
     with Lab(tmp_path_factory.mktemp("gateway"), PORTS=f"18080={AWS}:8080", AZURE_LATENCY_MS="80") as lab:
         yield lab
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from reports.html import write_report
 from tests.reports.browser import Page, find_browser, opened, running
 from tests.reports.synthetic import HOSTILE, build
+from tests.required import lacking
 
 pytestmark = pytest.mark.browser
 
@@ -22,9 +22,7 @@ def browser() -> Iterator[str]:
     """The address of a running browser."""
     if find_browser() is None:
         missing = "no chromium or google-chrome on the PATH: install one to open the report in it"
-        if "browser" in os.environ.get("CROSSWIND_REQUIRE", "").split(","):
-            pytest.fail(f"CROSSWIND_REQUIRE asks for a browser; {missing}")
-        pytest.skip(missing)
+        lacking("browser", "a browser", missing)
     with running() as address:
         yield address
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
+import sysconfig
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Future
 from importlib import metadata
@@ -17,6 +20,7 @@ from harness.cli import main
 from harness.errors import ExecutorError
 from harness.executors import compiled_processes
 from harness.sweep import Campaign, probe_all, sweep
+from tests.required import lacking
 
 ROOT = Path(compiled.__file__).parent.parent
 # What compiles fast.
@@ -36,9 +40,7 @@ def tree() -> Path:
     except ExecutorError as error:
         if "there is no" not in str(error):
             raise
-        if "compiler" in os.environ.get("CROSSWIND_REQUIRE", "").split(","):
-            pytest.fail(f"CROSSWIND_REQUIRE asks for a C compiler; {error}")
-        pytest.skip(str(error))
+        lacking("compiler", "a C compiler", error)
 
 
 def said_by(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -67,6 +69,31 @@ def test_a_sweep_on_the_command_line(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["sweep", "--compiled", "--seeds", "30", "--jobs", "2"]) == 0
     out, error = capsys.readouterr()
     assert out.startswith("30 seeds, ") and "; 0 violations" in out and error == ""
+
+
+def test_a_copy_that_is_not_compiled_or_not_whole_is_not_swept(tmp_path: Path) -> None:
+    (tmp_path / "harness").mkdir()
+    (tmp_path / "harness" / "__init__.py").touch()
+    for copy in (ROOT, tmp_path):
+        with (
+            pytest.raises(ExecutorError, match=f"cannot load what is compiled in {copy}"),
+            compiled_processes(1, copy),
+        ):
+            pass
+
+
+def test_a_long_run_that_goes_on_is_not_ended() -> None:
+    """The last resort is put off for as long as somebody looks and time has passed."""
+    program = """
+from harness import compiled, simulation
+from harness.plan import Plan
+from harness.probe import probe
+compiled.is_active = lambda: True
+simulation.ENDLESS_S, simulation.LAST_S = 0.3, 0.6
+done = probe(Plan("append", ("none",), 1, "sim", time_limit_s=600.0, rate=8.0))
+assert done.cpu_s > 2 * simulation.LAST_S, done.cpu_s
+"""
+    assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == 0
 
 
 @pytest.fixture
@@ -99,7 +126,7 @@ def wrong(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_what_only_the_compiled_code_does_is_no_verdict(
     wrong: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(compiled, "tree", lambda say: wrong)
+    monkeypatch.setattr(compiled, "tree", lambda: wrong)
     said = said_by(["--seeds", "2"], capsys)
     assert "seed 1: compiled, the simulator finds two-leaders; not compiled, nothing: what" in said
     assert not (tmp_path / "reports").exists()
@@ -143,6 +170,9 @@ def test_nobody_who_could_compile(
             raise metadata.PackageNotFoundError(name)
         return right(name)
 
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: "/nowhere")
+    monkeypatch.setenv("CC", "true")
+    assert "there is no Python.h in /nowhere; on Debian: apt-get install python3-dev" in said_by([], capsys)
     monkeypatch.setattr(metadata, "version", without)
     assert "there is no mypy; pip install 'crosswind[compiled]'" in said_by([], capsys)
 
