@@ -15,6 +15,8 @@ from typing import Any
 NO_TERM = 0
 # So often no election timeout comes to be the same by chance.
 SAME = 3
+# At a run's end all is mended, and whoever is asked answers much sooner than that.
+PATIENCE_NS = 2_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,13 @@ class Watchdog:
         if told < applied_index:
             message = f"it has applied entries up to {applied_index}, and its event log tells of {told}"
             self._object("untold", message, time_ns, node)
+
+    def still_owes(self, node: str, time_ns: int, asked_ns: int) -> None:
+        """The run ends, and the node, which is up, has not answered what it was asked then. A client asks
+        another after a while, and would not mind."""
+        if time_ns - asked_ns > PATIENCE_NS:
+            message = f"it has not answered what it was asked {(time_ns - asked_ns) / 1e9:.1f} s ago"
+            self._object("unanswered", message, time_ns, node)
 
     @property
     def committed(self) -> int:

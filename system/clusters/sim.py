@@ -127,8 +127,6 @@ class SimCluster(Harms):
             agent.cancel()
         self._agents.clear()
         for node in self._nodes.values():
-            if self.watching is not None and node.replica is not None:
-                self.watching.stands_at(node.name, self.loop.now_ns, node.replica.applied_index)
             node.close()
 
     async def save_logs(self, into: Path) -> None:

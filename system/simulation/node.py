@@ -59,6 +59,7 @@ class Watching(Protocol):
     def sends_match(self, node: str, time_ns: int, term: int, index: int, entry_term: int | None) -> None: ...
     def waits(self, node: str, time_ns: int, timeout_ns: int) -> None: ...
     def stands_at(self, node: str, time_ns: int, applied_index: int) -> None: ...
+    def still_owes(self, node: str, time_ns: int, asked_ns: int) -> None: ...
     def died(self, node: str, time_ns: int, why: str) -> None: ...
     def asked(self, time_ns: int) -> None: ...
     def answered(self) -> None: ...
@@ -113,7 +114,8 @@ class SimNode:
         self._peers = {node: node for node in world.nodes}
         self._service: Service | None = None
         self._inbox: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
-        self._unanswered: dict[int, Callable[[Any], None]] = {}
+        # By number: when it came, and whom to tell.
+        self._unanswered: dict[int, tuple[int, Callable[[Any], None]]] = {}
         self._requests = 0
         # When the timer goes off by the loop's time, and what it is set for by the node's own.
         self._timer_ns = self._armed_ns = NEVER
@@ -188,7 +190,7 @@ class SimNode:
         self._inbox.clear()
         self.led_since_ns = None
         gone, self._unanswered = self._unanswered, {}
-        for reply in gone.values():
+        for _, reply in gone.values():
             if self.world.watching is not None:
                 self.world.watching.answered()
             reply(call_error(grpc.StatusCode.UNAVAILABLE, "the connection was reset"))
@@ -196,6 +198,12 @@ class SimNode:
 
     def close(self) -> None:
         """The run is over. Idempotent."""
+        watching, replica, now_ns = self.world.watching, self.replica, self.loop.now_ns
+        if watching is not None and replica is not None:
+            watching.stands_at(self.name, now_ns, replica.applied_index)
+            if self._unanswered and not self.paused:
+                asked_ns, _ = next(iter(self._unanswered.values()))
+                watching.still_owes(self.name, now_ns, asked_ns)
         self.disk.close()
 
     def pause(self) -> None:
@@ -245,19 +253,24 @@ class SimNode:
         self.world.trace(self.number, 5, len(method))
         self.world.asks()
         self._requests += 1
-        number = self._requests
-        self._unanswered[number] = reply
+        number, boot = self._requests, self.boot
+        self._unanswered[number] = self.loop.now_ns, reply
         watching = self.world.watching
         committed = watching.committed if watching is not None else 0
 
         def answer(response: Any) -> None:
             waiting = self._unanswered.pop(number, None)
-            if waiting is not None:
-                if watching is not None:
-                    watching.answered()
-                    if isinstance(response, ReadResponse):
-                        watching.has_read(self.name, self.loop.now_ns, response.applied_index, committed)
-                waiting(response)
+            if waiting is None:
+                if watching is not None and self.replica is not None and self.boot == boot:
+                    watching.object(
+                        "answered-twice", f"it answers one {method} twice", self.loop.now_ns, self.name
+                    )
+                return
+            if watching is not None:
+                watching.answered()
+                if isinstance(response, ReadResponse):
+                    watching.has_read(self.name, self.loop.now_ns, response.applied_index, committed)
+            waiting[1](response)
 
         self._take_request(method, request, answer)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from checkers.inside import Watchdog
+from checkers.inside import PATIENCE_NS, Watchdog
 from system.raft.log import EntryKind, LogEntry
 from system.raft.records import Append, HardState, Truncate
 
@@ -305,6 +305,10 @@ def stands_at(applied: int, told: int, committed: int) -> Told:
         story.dog.stands_at(A, story.now_ns, applied)
 
     return tell
+
+
+def owes(since_ns: int) -> Told:
+    return lambda story: story.dog.still_owes(A, 9 * PATIENCE_NS, 9 * PATIENCE_NS - since_ns)
 
 
 def both_apply(**other: Any) -> Told:

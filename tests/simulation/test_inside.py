@@ -11,16 +11,18 @@ from typing import Any
 import pytest
 
 from checkers.history import History
-from checkers.inside import Violation, Watchdog
+from checkers.inside import PATIENCE_NS, Violation, Watchdog
 from checkers.invariants import invariants
 from checkers.verdict import Validity
 from harness import simulation
 from harness.plan import Plan
 from harness.probe import probe
 from system.client import Client
+from system.control_plane.replica import Replica
 from system.raft.messages import AppendEntries
 from system.raft.node import RaftNode, State
 from system.raft.roles import Ballot
+from system.simulation.knobs import Knobs
 from system.simulation.node import SimNode
 from system.simulation.probes import Probes
 from tests.simulation.story import (
@@ -53,6 +55,7 @@ from tests.simulation.story import (
     enters_terms,
     leaders,
     leads_after_a_commit,
+    owes,
     reads,
     sent_twice,
     stands_at,
@@ -98,6 +101,7 @@ KEPT: dict[str, Told] = {
     "applied alike": both_apply(),
     "election timeouts of which two are the same": draws(5, 6, 5, 7),
     "as much applied as was told": stands_at(2, told=2, committed=2),
+    "asked a moment ago": owes(PATIENCE_NS),
     "another client's command 1": sent_twice("c2", 1),
     "sent again, and answered from memory": sent_twice("c1", 1, "duplicate"),
     "a session opened again": a_session_is_opened_again,
@@ -150,6 +154,7 @@ BROKEN: dict[str, tuple[Told, str]] = {
     "an entry left out": (applies(1, 3), "apply-order"),
     "more applied than was told": (stands_at(2, told=1, committed=2), "untold"),
     "more applied than was told to be committed": (stands_at(2, told=2, committed=1), "untold"),
+    "an answer that is owed to the end": (owes(PATIENCE_NS + 1), "unanswered"),
     "an entry applied again": (applies(1, 1), "apply-order"),
     "applied on top of nothing after a boot": (applies_after_a_boot(0, 2), "apply-order"),
     "another entry applied": (both_apply(digest="x"), "apply-differs"),
@@ -181,12 +186,14 @@ def test_promises_broken(what: str) -> None:
 
 
 def test_every_kind_is_broken_here() -> None:
-    """Those that the watchdog itself knows; system/simulation/probes.py has five more, shown below."""
+    """Those that the watchdog itself knows; system/simulation/probes.py has five more, and node.py there one:
+    shown below."""
     assert sorted(dict.fromkeys(kind for _, kind in BROKEN.values())) == [
         *("ack-not-durable", "applied-twice", "apply-differs", "apply-order", "commit-differs"),
         *("commit-fell", "commit-not-durable", "commit-of-earlier-term", "commit-of-nothing"),
         *("log-mismatch", "lost-commit", "no-progress", "node-died", "same-timeout", "stale-answer"),
-        *("term-fell", "two-leaders", "two-votes", "untold", "vote-forgotten", "vote-not-durable"),
+        *("term-fell", "two-leaders", "two-votes", "unanswered", "untold", "vote-forgotten"),
+        "vote-not-durable",
     ]
 
 
@@ -358,6 +365,32 @@ def test_who_tells_less_than_it_does_gives_itself_away(
 
     monkeypatch.setattr(SimNode, "write", silent)
     assert "untold" in probe(Plan("append", ("none",), 1, "sim")).kinds
+
+
+def says_nothing(self: Replica) -> None:
+    """Of what it was asked while it led."""
+
+
+def says_everything_twice(self: Replica, done: Callable[[Any], None], outcome: Any) -> None:
+    self._answers += [(done, outcome), (done, outcome)]
+
+
+@pytest.mark.parametrize(
+    ("method", "wrong", "kind", "shell"),
+    [
+        ("_give_up_lost_tenure", says_nothing, "unanswered", False),
+        ("_give_up_lost_tenure", says_nothing, "unanswered", True),
+        ("_answer", says_everything_twice, "answered-twice", False),
+    ],
+)
+def test_every_request_is_answered_once(
+    monkeypatch: pytest.MonkeyPatch, method: str, wrong: Any, kind: str, shell: bool
+) -> None:
+    """Whose clients would not notice, since they ask another after a while."""
+    plan = Plan("append", ("partition",), 1, "sim")
+    monkeypatch.setattr(Replica, method, wrong)
+    tuned = replace(simulation.tuning(plan), knobs=Knobs(shell=shell))
+    assert kind in probe(plan, tuning=tuned, to_the_end=True).kinds
 
 
 def test_a_run_in_which_time_stands_still_comes_to_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
