@@ -2,8 +2,9 @@
 
 Vacuous where fewer than OK_OPERATIONS operations succeeded, where one kind of operation never did, where a
 planned nemesis never struck or no operation was under way while it did, and where any fault is without proof
-that it took effect. Unknown where a fault was never healed: what came after was judged as if it had been; and
-where final reads went without an answer: what was lost would show in them.
+that it took effect. Unknown where a fault was never healed, or something was still harmed though all were:
+what came after was judged as if it had been well; and where final reads went without an answer: what was lost
+would show in them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from checkers.calm import still_harmed
 from checkers.history import Call, FaultWindow, History
 from checkers.verdict import Verdict, conclude
 from checkers.words import listed
@@ -36,6 +38,7 @@ def coverage(history: History) -> Verdict:
             for fault in faults
             if fault.healed_ns is None
         ]
+        + still_harmed(history)
         + list(_unread(history)),
         vacuous=[
             *_too_few(invoked, ok),

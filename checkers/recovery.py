@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import Any
 
 from checkers import events
+from checkers.calm import still_harmed
 from checkers.history import FaultWindow, History
 from checkers.host import TOO_SLOW, Met, judge, only_too_slow
 from checkers.verdict import Anomaly, Verdict, conclude
@@ -38,8 +39,9 @@ def recovery(history: History) -> Verdict:
         return conclude(NAME, "", unknown=["no majority of nodes left word of having started"])
     leaders = _Leaders(history)
     followers = _Followers(history)
-    gaps = events.gaps(history)
-    unknown = [*gaps, *leaders.unknown, *followers.unknown]
+    # The sign of a leader, or the apply, may be what is missing; or the system was not let alone.
+    excuses = [*events.gaps(history), *still_harmed(history)]
+    unknown = [*excuses, *leaders.unknown, *followers.unknown]
     summary = (
         f"a leader within {seconds(leaders.slowest_ns)} of each of {leaders.judged} moments that call for one"
     )
@@ -52,8 +54,7 @@ def recovery(history: History) -> Verdict:
     return conclude(
         NAME,
         summary,
-        # The sign of a leader, or the apply, may be what is missing.
-        anomalies=[] if gaps else leaders.anomalies + followers.anomalies,
+        anomalies=[] if excuses else leaders.anomalies + followers.anomalies,
         unknown=unknown,
         vacuous=vacuous,
         evidence={

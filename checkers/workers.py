@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from checkers.answers import worker_states
+from checkers.calm import still_harmed
 from checkers.history import FaultWindow, History
 from checkers.host import TOO_SLOW, Met, judge, only_too_slow
 from checkers.verdict import Anomaly, Verdict, conclude
@@ -28,7 +29,7 @@ def workers(history: History) -> Verdict:
         return conclude(NAME, "", vacuous=["the run had no workers"])
     if not states:
         return conclude(NAME, "", unknown=["no leader was ever asked for its workers"])
-    judge_ = _Judge(history)
+    judge_, excuses = _Judge(history), still_harmed(history)
     for fault in history.faults():
         for worker in fault.nodes:
             if worker in names:
@@ -48,8 +49,8 @@ def workers(history: History) -> Verdict:
     return conclude(
         NAME,
         f"{stops}all {len(names)} workers were online at the end",
-        anomalies=judge_.anomalies,
-        unknown=judge_.unknown,
+        anomalies=[] if excuses else judge_.anomalies,
+        unknown=[*excuses, *judge_.unknown],
         evidence={
             "host_too_slow": only_too_slow(judge_.unknown),
             "workers": len(names),

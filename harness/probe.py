@@ -94,7 +94,7 @@ def probe(
         findings.append(Finding("progress", "no-end", said))
     if isinstance(watchdog, Watchdog):
         findings += (Finding(INVARIANTS, v.kind, v.message, v.time_ns) for v in watchdog.violations)
-    if not trial.abandoned:
+    if not trial.abandoned and not trial.facts.get("still_harmed"):
         findings += _of_clients(trial)
     return Probe(
         plan,
@@ -147,7 +147,10 @@ def _of_clients(trial: Trial) -> list[Finding]:
 
 
 def _vacuous(trial: Trial) -> str:
-    """A fault that did not take effect, and a run in which nothing happened, prove nothing."""
+    """A fault that did not take effect, one that did not end, and a run in which nothing happened prove
+    nothing."""
+    if left := trial.facts.get("still_harmed"):
+        return f"{left[0]}, though every fault was healed"
     if trial.recorder.counts["ok"] < LEAST_OPERATIONS:
         return f"{trial.recorder.counts['ok']} operations were acknowledged"
     if not trial.schedule:

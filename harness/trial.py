@@ -120,6 +120,7 @@ class Trial:
             self._phase("heal")
             if not self.abandoned:
                 await harm.heal()
+        self.facts["still_harmed"] = list(await cluster.still_harmed())
         self.facts["recovered"] = await load_.command(self._recovery_deadline_s)
         if self.facts["recovered"]:  # else there is nobody to ask, and the checkers say so
             await self._calm(load_)

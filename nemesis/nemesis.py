@@ -77,6 +77,9 @@ class Cluster(Protocol):
     @property
     def capabilities(self) -> frozenset[str]: ...
     async def leader(self) -> str | None: ...
+    async def still_harmed(self) -> Sequence[str]:
+        """What faults have left behind on links, processes, disks and clocks, by looking at these: a few
+        words each, such as "cp-aws-1 is stopped". Not who does not run, for that may be its own doing."""
 
 
 class CanCut(Cluster, Protocol):

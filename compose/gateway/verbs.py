@@ -31,6 +31,7 @@ class Verbs:
             "unshape": self._unshape,
             "clear": self._clear,
             "counts": self._counts,
+            "in_force": self._in_force,
         }
 
     def answer(self, line: bytes) -> bytes:
@@ -84,6 +85,11 @@ class Verbs:
             "->".join(pair): counts.as_json(link.counts, link.dwell, now_ns)
             for pair, link in self._named(request).items()
         }
+
+    def _in_force(self, _: Request) -> Mapping[str, object]:
+        """{link: {harm: how much}}, of those that suffer any."""
+        shapes = {"->".join(pair): dict(link.shape.in_force) for pair, link in self._links.items()}
+        return {link: how for link, how in shapes.items() if how}
 
     def _named(self, request: Request) -> dict[Pair, Link]:
         return {pair: self._links[pair] for pair in map(self._pair, _list(request, "links"))}

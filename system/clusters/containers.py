@@ -50,6 +50,11 @@ class Containers:
         """The same facts; what is not frozen is left alone."""
         return await self._each(sites, self._resume)
 
+    async def still_frozen(self, sites: Sequence[str]) -> list[str]:
+        conditions = await asyncio.gather(*(self._engine.condition(self._container(site)) for site in sites))
+        states = dict(zip(sites, conditions, strict=True))
+        return [f"{site} is frozen" for site, condition in states.items() if condition.state == "frozen"]
+
     async def kill(self, sites: Sequence[str]) -> Facts:
         """SIGKILL. Facts: {site: {"pid", "gone"}}."""
         return await self._each(sites, self._kill)

@@ -209,6 +209,14 @@ class DockerCluster:
         answer = await looking.get(name, "/metrics") if looking else None
         return answer[1] if answer and answer[0] == 200 else None
 
+    async def still_harmed(self) -> list[str]:
+        up = self._running("still_harmed")
+        return [
+            *await up.firewall.still_cut(),
+            *await up.shaping.still_harmed(),
+            *await up.containers.still_frozen([*self.services, *self.nodes, *self.workers]),
+        ]
+
     # Links.
 
     async def cut(self, links: Sequence[Pair], kind: CutKind) -> Facts:

@@ -70,6 +70,17 @@ class Firewall:
         listed = dict(zip(sites, await asyncio.gather(*map(self._list, sites)), strict=True))
         return {(a, b): listed[b].get(self._homes[a], (0, 0)) for a, b in links}
 
+    async def still_cut(self) -> list[str]:
+        """As the rules say of every site that runs."""
+        sites = list(self._conditions)
+        listed = await asyncio.gather(*(self._run(site, ["iptables", "-w", "-S", CHAIN]) for site in sites))
+        names = {home: site for site, home in self._homes.items()}
+        return [
+            f"{names.get(source, source)}->{site} is still harmed: cut"
+            for site, rules in zip(sites, listed, strict=True)
+            for source in _dropped(rules)
+        ]
+
     async def _change(self, links: Sequence[Pair], *, cut: bool) -> None:
         sources: defaultdict[str, list[str]] = defaultdict(list)
         for a, b in dict.fromkeys(links):
@@ -122,6 +133,12 @@ class Firewall:
     async def _in_container(self, site: str, argv: Sequence[str], text: str) -> str:
         command = f"{shlex.join(argv)} <<'END'\n{text}END\n"
         return await self._engine.run(self._container(site), ["sh", "-c", command])
+
+
+def _dropped(rules: str) -> list[str]:
+    """Whose packets they drop: `-A CHAIN -s 10.0.0.1/32 -j DROP`."""
+    words = [rule.split() for rule in rules.splitlines()]
+    return [rule[rule.index("-s") + 1].removesuffix("/32") for rule in words if rule[-1:] == ["DROP"]]
 
 
 async def _on_host(site: str, pid: int, argv: Sequence[str], text: str) -> str:

@@ -96,6 +96,15 @@ class Link:
             self.passed_messages += messages
             self._quiet_since_s = time.monotonic()
 
+    def harms(self) -> list[str]:
+        """What faults are in force on it. A connection recovers in its own time once none is."""
+        harms = {
+            "cut": self.cut is not None,
+            "slow": bool(self.extra_s or self.jitter_s),
+            "throttled": self.rate_bytes_s is not None,
+        }
+        return [harm for harm, lasts in harms.items() if lasts]
+
     def facts(self) -> dict[str, Any]:
         """held_bytes: seen waiting at a cut. passed_bytes: written to the other end. passed_messages: DATA
         frames begun among them. quiet_ms: how long ago the last of those passed, or `mark` where none

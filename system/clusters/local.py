@@ -209,6 +209,9 @@ class LocalCluster:
         answer = await self._observer.get(name, "/metrics")
         return answer[1] if answer and answer[0] == 200 else None
 
+    async def still_harmed(self) -> list[str]:
+        return list((await self._ask("still_harmed"))["said"])
+
     # Links.
 
     async def cut(self, links: Sequence[Pair], kind: CutKind) -> Facts:

@@ -98,6 +98,10 @@ class Network:
             facts[f"{a}->{b}"] = {"reset_connections": len(connections)}
         return facts
 
+    def still_harmed(self) -> list[str]:
+        left = {link.name: link.harms() for link in self._links.values()}
+        return [f"{link} is still harmed: {', '.join(harms)}" for link, harms in left.items() if harms]
+
     def close(self) -> None:
         for proxy in self._proxies.values():
             proxy.close()

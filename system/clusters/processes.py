@@ -130,6 +130,11 @@ class Processes:
             raise ClusterError(f"no process is called {name}; there are: {', '.join(self._children)}")
         return child
 
+    def still_stopped(self) -> list[str]:
+        """As the kernel says."""
+        running = [child for child in self._children.values() if not child.ended.done()]
+        return [f"{child.name} is stopped" for child in running if process_state(child.process.pid) == "T"]
+
     async def _until_state(self, name: str, *, stopped: bool) -> Facts:
         child = self._child(name)
         deadline_s = self._loop.time() + SIGNAL_OBEYED_S

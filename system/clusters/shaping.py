@@ -85,6 +85,11 @@ class Shaping:
         await self._take(links, which)
         return await self._counted(links, which[0])
 
+    async def still_harmed(self) -> list[str]:
+        """As the gateway says, where one runs."""
+        left = await self._ask("in_force") or {}
+        return [f"{link} is still harmed: {', '.join(how)}" for link, how in left.items()]
+
     async def _put(self, links: Sequence[Pair], how: Mapping[str, float]) -> None:
         for link in links:
             self._in_force[link] = {**self._in_force.get(link, {}), **how}

@@ -278,6 +278,12 @@ class SimCluster(Harms):
         views = self._nodes[leader].registry.views()
         return {"node": leader, "workers": {v.id: "online" if v.online else "offline" for v in views}}
 
+    async def still_harmed(self) -> list[str]:
+        flipped = [f"{node} has a flipped bit in its log" for node in sorted(self._flipped)]
+        triggers = [f"a trigger waits for {trigger.kind}" for trigger in self._triggers.values()]
+        of_nodes = [said for node in self._nodes.values() for said in node.still_harmed()]
+        return [*self.network.still_harmed(), *of_nodes, *flipped, *triggers]
+
     # Links.
 
     async def cut(self, links: Sequence[Pair], kind: str) -> Facts:

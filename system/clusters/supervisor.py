@@ -94,6 +94,9 @@ class Supervisor:
     async def terminate(self, names: list[str]) -> dict[str, Any]:
         return await self.processes.terminate(names)
 
+    async def still_harmed(self) -> dict[str, Any]:
+        return {"said": [*self.network.still_harmed(), *self.processes.still_stopped()]}
+
     @property
     def network(self) -> Network:
         if self._network is None:

@@ -252,6 +252,20 @@ class Network:
             return False
         return sum(share for shares in link.harms.values() for share in shares) <= noise * SCALE
 
+    def still_harmed(self) -> list[str]:
+        said = []
+        for (src, dst), link in self._links.items():
+            harms = {
+                "cut": bool(link.cut),
+                "silent": link.stalls_ns is not None,
+                "slow": bool(link.extra),
+                "held": bool(link.holds),
+            }
+            harms |= {harm: bool(shares) for harm, shares in link.harms.items()}
+            if left := [harm for harm, lasts in harms.items() if lasts]:
+                said.append(f"{src}->{dst} is still harmed: {', '.join(left)}")
+        return said
+
     def bytes(self, links: Sequence[Pair]) -> Facts:
         """As CanCut.cut has it, for each link and for its reverse."""
         both = dict.fromkeys(way for a, b in links for way in ((a, b), (b, a)))

@@ -139,6 +139,15 @@ class SimNode:
             self._timer_ns = self._armed_ns = NEVER
             self._arm()
 
+    def still_harmed(self) -> list[str]:
+        harms = {
+            "is stopped": self.paused,
+            "has a slow disk": self.disk.slow != 1.0,
+            "has a failing disk": self.disk.fails,
+            "has a wrong clock": self._rate != self.usual_rate,
+        }
+        return [f"{self.name} {harm}" for harm, lasts in harms.items() if lasts]
+
     # Up and down.
 
     def start(self) -> None:

@@ -304,6 +304,12 @@ def test_final_reads_are_answered_all_of_them() -> None:
     assert (said.valid, said.summary) == (UNKNOWN, "only 2 of 3 final reads were answered")
 
 
+def test_what_was_not_healed_is_told() -> None:
+    said = run(OK_OPERATIONS, still_harmed=["n1 is stopped"])
+    assert (said.valid, said.summary) == (UNKNOWN, "n1 is stopped, though every fault was healed")
+    assert run(OK_OPERATIONS, still_harmed=[]).valid is YES
+
+
 def gone(events: dict[str, list[list[dict[str, Any]]]], /, **facts: Any) -> list[str]:
     return gaps(history([], events, facts=facts))
 

@@ -222,6 +222,16 @@ def test_over_a_gap_nobody_is_accused() -> None:
         assert recovery(replace(found, facts=found.facts | {"events": None})).valid is Validity.UNKNOWN
 
 
+def test_over_what_was_not_healed_nobody_is_accused() -> None:
+    cut = fault(1, "partition", ["n1"], 5 * S, 10 * S)
+    left = {"still_harmed": ["n1->n2 is still harmed: cut"]}
+    for found in (ran([2 * S], cut, end_ms=40 * S), ran([2 * S, 5 * S], end_ms=20 * S, follow_ms=900)):
+        assert recovery(found).valid is Validity.NO
+        verdict = recovery(replace(found, facts=found.facts | left))
+        assert verdict.valid is Validity.UNKNOWN
+        assert verdict.summary == "n1->n2 is still harmed: cut, though every fault was healed"
+
+
 def test_there_is_no_calm_after_a_fault_that_was_never_healed() -> None:
     faults = [*fault(1, "partition", ["n3"], 4 * S, 10 * S), *fault(2, "latency", ["n3"], 11 * S, None)]
     verdict = recovery(ran([2 * S, 15 * S], faults, end_ms=40 * S, load_ms=3 * S, follow_ms=900))
@@ -316,6 +326,13 @@ def test_a_worker_freed_only_lately_is_unknown() -> None:
 
 def test_a_worker_that_is_gone_at_the_end_is_found_without_any_fault() -> None:
     assert kinds(workers(watched([(50 * S, 99 * S)]))) == ["not-online-at-end"]
+
+
+def test_a_worker_that_is_still_harmed_is_not_accused() -> None:
+    found = watched([(50 * S, 99 * S)])
+    found.facts["still_harmed"] = ["w1 is stopped"]
+    verdict = workers(found)
+    assert verdict.valid is Validity.UNKNOWN and "w1 is stopped, though" in verdict.summary
 
 
 def test_workers_that_nobody_asked_for_are_unknown() -> None:

@@ -79,6 +79,9 @@ def test_an_isolated_leader_is_replaced_and_follows_after_the_cut(running: Runni
     facts = running.run(cluster.cut(links, "packets"))
     assert all(facts[f"{old}->{other}"]["held_bytes"] > 0 for other in running.others(old))
     assert len(running.drops(old)) == 2
+    assert sorted(running.run(cluster.still_harmed())) == sorted(
+        f"{a}->{b} is still harmed: cut" for a, b in links
+    )
     new = running.until(cluster.leader, lambda leader: leader not in (None, old))
     running.commit()
     facts = running.run(cluster.mend(links))
@@ -89,6 +92,7 @@ def test_an_isolated_leader_is_replaced_and_follows_after_the_cut(running: Runni
     assert time.monotonic() - mended_s < 5
     running.run(cluster.mend(links))
     assert running.drops(old) == []
+    assert running.run(cluster.still_harmed()) == []
 
 
 def test_a_leader_that_is_not_heard_goes_on_hearing(running: Running) -> None:
@@ -185,6 +189,7 @@ def test_without_a_paused_node_the_others_go_on_committing(running: Running, who
     cluster, leader = running.cluster, running.leader()
     node = leader if who == "leader" else running.others(leader)[0]
     paused = running.run(cluster.pause([node]))
+    assert running.run(cluster.still_harmed()) == [f"{node} is frozen"]
     assert paused[node]["state"] == "frozen" and paused[node]["pid"] == running.inspect(node)["State"]["Pid"]
     assert running.run(cluster.status(node)) is None
     assert running.run(cluster.pause([node])) == paused
@@ -276,6 +281,9 @@ def test_packets_are_harmed_and_counted(running: Running, how: str, value: float
     links = running.links_of(leader)
     facts = running.run(cluster.shape(links, {how: value}))
     assert sum(fact[counted] for fact in facts.values()) > 0
+    assert sorted(running.run(cluster.still_harmed())) == sorted(
+        f"{a}->{b} is still harmed: {how}" for a, b in links
+    )
     running.commit()
     facts = running.run(cluster.unshape(links, [how]))
     packets = sum(fact["packets"] for fact in facts.values())

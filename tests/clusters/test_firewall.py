@@ -274,7 +274,9 @@ def test_packets_of_a_link_that_is_cut_are_really_dropped(
     async def test() -> None:
         made = Firewall(Outside(namespace), HOMES, lambda site: site)  # type: ignore[arg-type]
         await made.prepare(B, namespace.condition)
+        assert await made.still_cut() == []
         await made.cut([(A, B)])
+        assert await made.still_cut() == [f"{A}->{B} is still harmed: cut"]
         assert [namespace.reached_from(site) for site in (A, C)] == [False, True]
         counts = await made.counts([(A, B), (C, B)])
         assert counts[A, B][0] > 0 and counts[A, B][1] == 0
@@ -284,6 +286,7 @@ def test_packets_of_a_link_that_is_cut_are_really_dropped(
         assert not namespace.reached_from(A)
         await made.mend([(A, B)])
         assert namespace.reached_from(A)
+        assert await made.still_cut() == []
         await made.open()
         assert namespace.chains == clean
 

@@ -97,6 +97,10 @@ def test_clouds_are_fifty_milliseconds_apart_and_further_when_delayed(running: R
     assert 50 <= far["rtt_before_ms"] < 120
     assert 150 <= far["rtt_ms"] < 250
     assert facts["client-aws->cp-aws-1"]["rtt_before_ms"] < 40
+    assert sorted(running.run(running.cluster.still_harmed())) == [
+        "client-aws->cp-aws-1 is still harmed: slow",
+        "cp-aws-1->cp-gcp-1 is still harmed: slow",
+    ]
     facts = running.run(running.cluster.undelay([pair, near]))
     assert facts["cp-aws-1->cp-gcp-1"]["rtt_before_ms"] >= 150
     assert 50 <= facts["cp-aws-1->cp-gcp-1"]["rtt_ms"] < 120
@@ -132,8 +136,10 @@ def test_an_isolated_leader_is_replaced_and_follows_after_the_cut(running: Runni
     old = running.leader()
     links = running.links_of(old)
     running.run(cluster.cut(links, "packets"))
+    assert set(running.run(cluster.still_harmed())) == {f"{a}->{b} is still harmed: cut" for a, b in links}
     new = running.until(cluster.leader, lambda leader: leader not in (None, old))
     facts = running.run(cluster.mend(links))
+    assert running.run(cluster.still_harmed()) == []
     assert all(facts[f"{a}->{b}"]["passed_bytes"] == 0 for a, b in links)
     assert all(facts[f"{a}->{b}"]["held_bytes"] > 0 for a, b in links if a == old)
     mended_s = time.monotonic()
@@ -146,6 +152,7 @@ def test_nodes_are_paused_killed_and_started_again(running: Running) -> None:
     nodes = list(cluster.nodes)
     leader = running.leader()
     paused = running.run(cluster.pause([leader]))
+    assert running.run(cluster.still_harmed()) == [f"{leader} is stopped"]
     assert paused[leader]["state"] == "T"
     assert running.run(cluster.status(leader)) is None
     assert running.run(cluster.resume([leader]))[leader]["state"] != "T"

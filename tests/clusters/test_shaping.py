@@ -51,6 +51,8 @@ class Gateway:
         if verb == "counts":
             self.on_counts()
             return {f"{a}->{b}": self._count((a, b)) for a, b in links}
+        if verb == "in_force":
+            return {f"{a}->{b}": dict(how) for (a, b), how in self.in_force.items() if how}
         if verb == "clear":
             self.in_force.clear()
         for link in links:
@@ -106,6 +108,22 @@ def test_facts_are_what_was_counted_since_the_shape() -> None:
         assert facts == {f"{A}->{B}": expected}
         assert gateway.in_force == {(A, B): {}}
         assert await shaping_.unshape([(A, B)], ["loss"]) == facts
+
+    finish(test())
+
+
+def test_what_is_still_in_force_is_told() -> None:
+    async def test() -> None:
+        gateway = Gateway()
+        gateway.on_counts = lambda: gateway.carry((A, B), dropped=1)
+        shaping_ = await behind(gateway)
+        assert await shaping_.still_harmed() == []
+        await shaping_.shape([(A, B)], {"loss": 0.2})
+        assert await shaping_.still_harmed() == [f"{A}->{B} is still harmed: loss"]
+        await shaping_.unshape([(A, B)], ["loss"])
+        assert await shaping_.still_harmed() == []
+        shaping_.gone()
+        assert await shaping_.still_harmed() == [], "with the gateway it is gone"
 
     finish(test())
 

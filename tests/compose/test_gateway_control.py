@@ -81,6 +81,14 @@ def test_unshape_and_clear_may_be_asked_again(ask: Asked) -> None:
         assert not any(link.shape.in_force for link in ask.links.values())
 
 
+def test_what_is_in_force_is_told(ask: Asked) -> None:
+    assert ask("in_force") == {"ok": {}}
+    ask("shape", links=[THERE], how={"loss": 0.5, "delay_ms": 100})
+    ask("shape", links=[BACK], how={"loss": 0.5})
+    ask("unshape", links=[BACK], which=["loss"])
+    assert ask("in_force") == {"ok": {"cp-aws-1->cp-gcp-1": {"loss": 0.5, "delay_ms": 100}}}
+
+
 def test_counts_say_what_was_done_and_for_how_long_packets_were_held(ask: Asked) -> None:
     nothing = ask("counts", links=[THERE])["ok"]["cp-aws-1->cp-gcp-1"]
     assert nothing.pop("dwell_ms") is None

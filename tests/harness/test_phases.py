@@ -51,6 +51,9 @@ class Pretended:
         self.starts = dict.fromkeys(NODES, 2)
         self.exits.append({"node": "cp-gcp-1", "time_ns": 0, "code": 3})
 
+    async def still_harmed(self) -> list[str]:
+        return ["cp-aws-1 is stopped"]
+
     async def save_logs(self, into: Path) -> None:
         into.mkdir(parents=True)
 
@@ -122,6 +125,7 @@ def test_the_phases_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert phases["load"] >= Pretended.leads_ns
     assert phases["heal"] - phases["load"] >= 3 * NS_PER_S
     assert facts["nemeses"] == ["partition"]
+    assert facts["still_harmed"] == ["cp-aws-1 is stopped"]
     # What the cluster said last counts.
     assert facts["starts"] == dict.fromkeys(NODES, 2)
     assert [end["node"] for end in facts["exits"]] == ["cp-gcp-1"]

@@ -70,6 +70,9 @@ class FakeCluster:
     async def leader(self) -> str | None:
         return self.leads if self.leads is None or self.states[self.leads] == "S" else None
 
+    async def still_harmed(self) -> list[str]:
+        return []
+
     async def cut(self, links: Sequence[Link], kind: CutKind) -> Facts:
         self.calls.append(("cut", tuple(links), kind))
         for link in links:
