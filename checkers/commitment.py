@@ -13,7 +13,7 @@ from checkers import events
 from checkers.history import History
 from checkers.node_log import NodeLog
 from checkers.verdict import Anomaly, Verdict, conclude
-from checkers.words import listed, name_event
+from checkers.words import count, listed, name_event
 
 NAME = "leader-completeness"
 Event = dict[str, Any]
@@ -26,7 +26,8 @@ def leader_completeness(history: History) -> Verdict:
     missing, elections = _missing(timeline, ledger)
     return conclude(
         NAME,
-        f"{len(ledger)} terms committed entries, all on a majority's disks and with every later leader",
+        f"{count(len(ledger), 'term')} committed entries, all on a majority's disks and with every later"
+        " leader",
         # A missing event may be the very append that would explain things.
         anomalies=[] if gaps else anomalies + missing,
         unknown=gaps,

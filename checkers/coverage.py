@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from checkers.calm import still_harmed
 from checkers.history import Call, FaultWindow, History
 from checkers.verdict import Verdict, conclude
-from checkers.words import listed
+from checkers.words import count, listed
 
 NAME = "coverage"
 OK_OPERATIONS = 20
@@ -31,7 +31,7 @@ def coverage(history: History) -> Verdict:
     struck = Counter(fault.nemesis for fault in faults)
     return conclude(
         NAME,
-        f"{ok.total()} of {invoked.total()} operations succeeded, under {len(faults)} faults"
+        f"{ok.total()} of {invoked.total()} operations succeeded, under {count(len(faults), 'fault')}"
         + (" that all took effect" if proven == len(faults) else f", {proven} of which took effect"),
         unknown=[
             f"{_name(fault)} was never healed, so nothing after it can be judged as calm"
@@ -61,10 +61,10 @@ def _unread(history: History) -> Iterator[str]:
 
 def _too_few(invoked: Counter[str], ok: Counter[str]) -> Iterator[str]:
     if ok.total() < OK_OPERATIONS:
-        yield f"only {ok.total()} operations succeeded; expected at least {OK_OPERATIONS}"
+        yield f"only {count(ok.total(), 'operation')} succeeded; expected at least {OK_OPERATIONS}"
     for f in sorted(invoked):
         if not ok[f]:
-            yield f"none of {invoked[f]} {f} operations succeeded"
+            yield f"none of {count(invoked[f], f'{f} operation')} succeeded"
 
 
 def _no_effect(history: History, faults: list[FaultWindow]) -> Iterator[str]:

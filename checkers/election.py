@@ -12,7 +12,7 @@ from checkers import events
 from checkers.answers import answers
 from checkers.history import History
 from checkers.verdict import Anomaly, Verdict, conclude
-from checkers.words import listed, name_event
+from checkers.words import count, listed, name_event
 
 SINGLE_LEADER, ONE_VOTE = "single-leader", "one-vote"
 
@@ -32,7 +32,7 @@ def single_leader(history: History) -> Verdict:
         vacuous.append("no node ever answered Status, so who claimed to lead when asked is not known")
     return conclude(
         SINGLE_LEADER,
-        f"{len(leaders)} terms had a leader, none had two",
+        f"{count(len(leaders), 'term')} had a leader, none had two",
         anomalies=anomalies,
         unknown=gaps,
         vacuous=vacuous,
@@ -64,7 +64,7 @@ def one_vote(history: History) -> Verdict:
                 anomalies.append(Anomaly("two-votes", message, (), (first, event), event["time_ns"]))
     return conclude(
         ONE_VOTE,
-        f"{votes} votes, never two by one node in one term",
+        f"{count(votes, 'vote')}, never two by one node in one term",
         anomalies=anomalies,
         unknown=events.gaps(history),
         vacuous=[] if votes else ["no node ever voted"],

@@ -10,7 +10,7 @@ from checkers.answers import answers
 from checkers.history import History
 from checkers.node_log import NodeLog
 from checkers.verdict import Anomaly, Verdict, conclude
-from checkers.words import name_event, shown
+from checkers.words import count, name_event, shown
 
 NAME = "monotone"
 Event = dict[str, Any]
@@ -30,8 +30,8 @@ def monotone(history: History) -> Verdict:
     anomalies += _fallen_answers(history)
     return conclude(
         NAME,
-        f"{checked} events and {restarts} restarts: no term, vote, commit index or durable entry was ever"
-        " taken back",
+        f"{count(checked, 'event')} and {count(restarts, 'restart')}: no term, vote, commit index or durable"
+        " entry was ever taken back",
         anomalies=anomalies,
         unknown=gaps,
         vacuous=[] if checked else ["no node left an event"],

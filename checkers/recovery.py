@@ -17,7 +17,7 @@ from checkers.calm import still_harmed
 from checkers.history import FaultWindow, History
 from checkers.host import TOO_SLOW, Met, judge, only_too_slow
 from checkers.verdict import Anomaly, Verdict, conclude
-from checkers.words import NS_PER_S, name_event, seconds
+from checkers.words import NS_PER_S, count, name_event, seconds
 
 NAME = "recovery"
 LEADER_BOUND_NS = 15 * NS_PER_S
@@ -43,12 +43,13 @@ def recovery(history: History) -> Verdict:
     excuses = [*events.gaps(history), *still_harmed(history)]
     unknown = [*excuses, *leaders.unknown, *followers.unknown]
     summary = (
-        f"a leader within {seconds(leaders.slowest_ns)} of each of {leaders.judged} moments that call for one"
+        f"a leader within {seconds(leaders.slowest_ns)} of each of {count(leaders.judged, 'moment')} that"
+        " called for one"
     )
     vacuous = [] if leaders.judged else ["nothing that calls for a new leader happened"]
     if followers.followed:
         slowest_ms = followers.slowest_ns / 1e6
-        summary += f", and {followers.followed} commands on all followers within {slowest_ms:.0f} ms"
+        summary += f", and {count(followers.followed, 'command')} on all followers within {slowest_ms:.0f} ms"
     elif len(events.nodes(history)) > 1:
         vacuous.append("no command was applied in calm, so whether followers keep up is not known")
     return conclude(

@@ -10,6 +10,11 @@ from checkers.history import Call
 NS_PER_S = 1_000_000_000
 
 
+def count(how_many: int, noun: str) -> str:
+    """1 fault, 2 faults, 1,200 operations."""
+    return f"{how_many:,} {noun}{'' if how_many == 1 else 's'}"
+
+
 def name_call(call: Call) -> str:
     """Such as "append 371 of 85 to k2": 371 is the index of its invocation in the history."""
     op = call.invoke

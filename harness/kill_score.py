@@ -152,7 +152,8 @@ def _clients(one: Score) -> str:
         why = f": {one.mutant.unseen}" if one.mutant.unseen else ""
         return f"not in {tried} seeds{why}" if tried else ""
     seeds = statistics.median(search.seeds for search in found)
-    return f"{seeds:g} seeds, {statistics.median(search.cpu_s for search in found):.1f} s"
+    took_s = statistics.median(search.cpu_s for search in found)
+    return f"{seeds:g} seed{'' if seeds == 1 else 's'}, {took_s:.1f} s"
 
 
 _HEAD = """# Track record

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from checkers.cli import EXIT_CODES, OptionError, duration_s
 from checkers.verdict import Validity
+from checkers.words import count
 from harness import compiled
 from harness.errors import ExecutorError, PlanError
 from harness.executors import compiled_processes, on_dask, processes
@@ -22,7 +23,6 @@ from harness.plan import known
 from harness.run import RUNS, carry_out
 from harness.sweep import CONCURRENCY, NEMESES, RATE, WORKLOADS, Campaign, Tally, probe_all, sweep
 from nemesis import NEMESES as ALL_NEMESES
-from reports.words import count
 from system.mutants import MUTANTS, Mutant, resolve
 from workloads import WORKLOADS as ALL_WORKLOADS
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from checkers.words import count
 from reports import words
 from reports.record import Run
 
@@ -89,7 +90,7 @@ def _host_lag(run: Run) -> str:
             "none over 5 ms was measured" if (run.path / "nodes" / "lag.jsonl").exists() else "not measured"
         )
     worst = max(lag_ns for _, lag_ns in run.history.lag)
-    return f"at most {words.duration(worst)}; {words.count(len(run.history.lag), 'moment')} over 5 ms"
+    return f"at most {words.duration(worst)}; {count(len(run.history.lag), 'moment')} over 5 ms"
 
 
 def began(meta: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from checkers.verdict import Validity, Verdict
+from checkers.words import count
 from reports import environment, words
 from reports.anomalies import Row, tell
 from reports.charts import charts
@@ -99,8 +100,8 @@ def _hash(text: str) -> str:
 def _headline(run: Run, measured: Measured) -> str:
     proven = sum(window.took_effect for window in measured.faults)
     covered = (
-        f"{words.count(len(measured.calls), 'operation')}, {words.count(proven, 'fault')} that took effect "
-        f"and {words.count(leader_changes(run.history), 'leader change')}"
+        f"{count(len(measured.calls), 'operation')}, {count(proven, 'fault')} that took effect "
+        f"and {count(leader_changes(run.history), 'leader change')}"
     )
     return words.headline(run.validity, run.verdicts or (), covered, str(run.meta.get("status", "")))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from checkers.verdict import Validity, Verdict
+from checkers.words import count
 from reports import words
 from reports.anomalies import Told, tell
 from reports.measure import measure
@@ -65,7 +66,7 @@ def failure(path: Path, *, colour: bool = False) -> str:
     for it in told[:MOST_ANOMALIES]:
         lines += ["", *_anomaly_lines(it, len(told))]
     if more := len(told[MOST_ANOMALIES:]):
-        lines += ["", f"and anomalies of {words.count(more, 'other kind')}"]
+        lines += ["", f"and anomalies of {count(more, 'other kind')}"]
     command, expectation = words.reproduction(run.meta)
     lines += [
         "",

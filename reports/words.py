@@ -8,6 +8,7 @@ from typing import Any
 
 from checkers.history import Call, Op
 from checkers.verdict import Validity, Verdict
+from checkers.words import count
 
 # A run's verdict, shouted; a checker's own is the validity's value.
 OUTCOME = {
@@ -41,11 +42,6 @@ def figure(name: str, value: Any) -> tuple[str, str]:
     if unit is None:
         return name.replace("_", " "), number(value)
     return name.removesuffix(f"_{unit}").replace("_", " "), f"{number(value)} {unit}"
-
-
-def count(how_many: int, noun: str) -> str:
-    """1 fault, 2 faults, 1,200 operations."""
-    return f"{how_many:,} {noun}{'' if how_many == 1 else 's'}"
 
 
 def duration(ns: int) -> str:

@@ -248,7 +248,7 @@ def test_twenty_operations_are_enough() -> None:
         assert "only 19 operations succeeded" in verdict.summary
         assert (
             run(OK_OPERATIONS, read(1, "k", None, 0, 5, type=kind)).summary
-            == "none of 1 read operations succeeded"
+            == "none of 1 read operation succeeded"
         )
     assert run(OK_OPERATIONS, write(1, "k", 9, 0, 5, type="fail")).valid is YES
 
