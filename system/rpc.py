@@ -55,11 +55,12 @@ NOT_LEADER_KEY = "not-leader-bin"
 def leader_hint(error: grpc.aio.AioRpcError) -> tuple[str, str]:
     """(leader's id, its address as the refusing node dials it) from a FAILED_PRECONDITION; ("", "") where it
     names none."""
-    for key, value in error.trailing_metadata() or ():
-        if key == NOT_LEADER_KEY and isinstance(value, bytes):
-            try:
-                hint = orchestrator_pb2.NotLeader.FromString(value)
-            except DecodeError:
-                break
-            return hint.leader_id, hint.leader_address
-    return "", ""
+    metadata = error.trailing_metadata()
+    value = metadata.get(NOT_LEADER_KEY) if metadata is not None else None
+    if not isinstance(value, bytes):
+        return "", ""
+    try:
+        hint = orchestrator_pb2.NotLeader.FromString(value)
+    except DecodeError:
+        return "", ""
+    return hint.leader_id, hint.leader_address
