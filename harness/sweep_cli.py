@@ -53,7 +53,8 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compiled",
         action="store_true",
-        help="compile the simulator, once: half as many seeds again in the same time (needs a C compiler)",
+        help="compile the simulator, once: a quarter to a half more seeds in the same time (needs a C"
+        " compiler)",
     )
     parser.add_argument("--time", type=duration_s, help="stop after so long, such as 90s, 10m or 2h")
     parser.add_argument("--all", action="store_true", help="count all violations, not only the first")
