@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from checkers import events
+from checkers.calm import still_harmed
 from checkers.history import Call, FaultWindow, History
 from checkers.host import TOO_SLOW, Met, judge, only_too_slow
 from checkers.recovery import LEADER_BOUND_NS, strikes_nodes
@@ -28,8 +29,9 @@ def availability(history: History) -> Verdict:
     if "end" not in (history.facts.get("phases") or {}):
         return conclude(NAME, "", unknown=["the run did not record when it ended"])
     outages = _Outages(history)
-    gaps = events.gaps(history)
-    unknown = [*gaps, *outages.unknown]
+    # Who led is read from what may be missing; and what was never healed may have been in the way.
+    excuses = [*events.gaps(history), *still_harmed(history)]
+    unknown = [*excuses, *outages.unknown]
     vacuous = []
     if not outages.judged:
         short = f": {outages.too_short} were too short to tell" if outages.too_short else ""
@@ -38,8 +40,7 @@ def availability(history: History) -> Verdict:
         NAME,
         f"commands went on in each of {outages.judged} outages of a minority: the first within"
         f" {seconds(outages.slowest_ns)}, and then never more than {seconds(outages.longest_gap_ns)} apart",
-        # Who led is read from what may be missing.
-        anomalies=[] if gaps else outages.anomalies,
+        anomalies=[] if excuses else outages.anomalies,
         unknown=unknown,
         vacuous=vacuous,
         evidence={

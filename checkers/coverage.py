@@ -64,7 +64,7 @@ def _too_few(invoked: Counter[str], ok: Counter[str]) -> Iterator[str]:
         yield f"only {count(ok.total(), 'operation')} succeeded; expected at least {OK_OPERATIONS}"
     for f in sorted(invoked):
         if not ok[f]:
-            yield f"none of {count(invoked[f], f'{f} operation')} succeeded"
+            yield f"none of {invoked[f]} {f} operations succeeded"
 
 
 def _no_effect(history: History, faults: list[FaultWindow]) -> Iterator[str]:

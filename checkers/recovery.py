@@ -43,8 +43,7 @@ def recovery(history: History) -> Verdict:
     excuses = [*events.gaps(history), *still_harmed(history)]
     unknown = [*excuses, *leaders.unknown, *followers.unknown]
     summary = (
-        f"a leader within {seconds(leaders.slowest_ns)} of each of {count(leaders.judged, 'moment')} that"
-        " called for one"
+        f"a leader within {seconds(leaders.slowest_ns)} of each of {leaders.judged} moments that call for one"
     )
     vacuous = [] if leaders.judged else ["nothing that calls for a new leader happened"]
     if followers.followed:

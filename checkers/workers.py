@@ -29,7 +29,7 @@ def workers(history: History) -> Verdict:
         return conclude(NAME, "", vacuous=["the run had no workers"])
     if not states:
         return conclude(NAME, "", unknown=["no leader was ever asked for its workers"])
-    judge_, excuses = _Judge(history), still_harmed(history)
+    judge_ = _Judge(history)
     for fault in history.faults():
         for worker in fault.nodes:
             if worker in names:
@@ -40,6 +40,8 @@ def workers(history: History) -> Verdict:
     else:
         for worker in names:
             judge_.judge_end(worker)
+    excuses = still_harmed(history)
+    unknown = [*excuses, *judge_.unknown]
     stops = (
         f"{judge_.stops} stops of workers were noticed within {seconds(judge_.slowest_offline_ns)} and over"
         f" within {seconds(judge_.slowest_online_ns)}; "
@@ -50,9 +52,9 @@ def workers(history: History) -> Verdict:
         NAME,
         f"{stops}all {len(names)} workers were online at the end",
         anomalies=[] if excuses else judge_.anomalies,
-        unknown=[*excuses, *judge_.unknown],
+        unknown=unknown,
         evidence={
-            "host_too_slow": only_too_slow(judge_.unknown),
+            "host_too_slow": only_too_slow(unknown),
             "workers": len(names),
             "observations": len(states),
             "stops": judge_.stops,

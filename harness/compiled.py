@@ -1,4 +1,4 @@
-"""The Raft core and the simulator as machine code, by mypyc: the same steps in two thirds of the time.
+"""The Raft core and the simulator as machine code, by mypyc: the same steps in less of the time.
 
 What is compiled is a copy of all the code, in a folder that is named by what was copied. So nothing runs what
 was compiled of other sources than it believes, and who does not ask for it has nothing compiled near.

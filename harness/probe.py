@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from checkers import CHECKERS
+from checkers.calm import still_harmed
 from checkers.history import NEMESIS, History
 from checkers.inside import Watchdog
 from checkers.invariants import NAME as INVARIANTS
@@ -94,7 +96,7 @@ def probe(
         findings.append(Finding("progress", "no-end", said))
     if isinstance(watchdog, Watchdog):
         findings += (Finding(INVARIANTS, v.kind, v.message, v.time_ns) for v in watchdog.violations)
-    if not trial.abandoned and not trial.facts.get("still_harmed"):
+    if not trial.abandoned:
         findings += _of_clients(trial)
     return Probe(
         plan,
@@ -124,17 +126,10 @@ def _abandon(trial: Trial, clock: VirtualClock) -> None:
 
 
 def _of_clients(trial: Trial) -> list[Finding]:
-    """What the clients could tell, who know nothing of what goes on inside."""
-    facts, found = trial.facts, []
-    if not facts.get("recovered"):
-        found.append(Finding("recovery", "no-recovery", "after the last heal no command was acknowledged"))
-    reads = facts.get("final_reads", {"wanted": 0, "answered": 0})
-    if reads["answered"] < reads["wanted"]:
-        said = f"of {reads['wanted']} final reads {reads['answered']} were answered"
-        found.append(Finding("recovery", "no-final-reads", said))
-    if facts.get("recovered") and not facts.get("settled"):
-        found.append(Finding("recovery", "not-settled", "not every node caught up after the last heal"))
-    history = History(ops=trial.recorder.ops, facts=facts)
+    """What the clients could tell, who know nothing of what goes on inside. What was never healed excuses who
+    does not recover, and no contradiction."""
+    history = History(ops=trial.recorder.ops, facts=trial.facts)
+    found = [] if still_harmed(history) else _of_recovery(trial.facts)
     for name in OF_CLIENTS:
         if name in WORKLOADS[trial.plan.workload].checkers:
             verdict = CHECKERS[name](history)
@@ -146,11 +141,24 @@ def _of_clients(trial: Trial) -> list[Finding]:
     return found
 
 
+def _of_recovery(facts: Mapping[str, Any]) -> list[Finding]:
+    found = []
+    if not facts.get("recovered"):
+        found.append(Finding("recovery", "no-recovery", "after the last heal no command was acknowledged"))
+    reads = facts.get("final_reads", {"wanted": 0, "answered": 0})
+    if reads["answered"] < reads["wanted"]:
+        said = f"of {reads['wanted']} final reads {reads['answered']} were answered"
+        found.append(Finding("recovery", "no-final-reads", said))
+    if facts.get("recovered") and not facts.get("settled"):
+        found.append(Finding("recovery", "not-settled", "not every node caught up after the last heal"))
+    return found
+
+
 def _vacuous(trial: Trial) -> str:
     """A fault that did not take effect, one that did not end, and a run in which nothing happened prove
     nothing."""
-    if left := trial.facts.get("still_harmed"):
-        return f"{left[0]}, though every fault was healed"
+    if left := still_harmed(History(facts=trial.facts)):
+        return left[0]
     if trial.recorder.counts["ok"] < LEAST_OPERATIONS:
         return f"{trial.recorder.counts['ok']} operations were acknowledged"
     if not trial.schedule:

@@ -202,6 +202,13 @@ def test_a_fault_that_was_never_healed_lasts_to_the_end() -> None:
     assert availability([*went_on(1, 5), *hung(5, 30)], outage(["n3"], 5 * S, None)).valid is Validity.NO
 
 
+def test_over_what_was_not_healed_nobody_is_accused() -> None:
+    did, stop = [*went_on(1, 5), *hung(5, 30)], outage(["n3"], 5 * S, None)
+    verdict = availability(did, stop, facts={"still_harmed": ["n1 is stopped"]})
+    assert verdict.valid is Validity.UNKNOWN
+    assert verdict.summary == "n1 is stopped, though every fault was healed"
+
+
 def test_a_slow_host_is_no_fault_of_the_system() -> None:
     did, stop = [*went_on(1, 5), *hung(5, 14)], outage(["n3"], 5 * S, 14 * S)
     assert availability(did, stop).valid is Validity.NO

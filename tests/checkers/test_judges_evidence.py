@@ -16,7 +16,7 @@ from checkers.history import Call, History, HistoryError, Op
 from checkers.host import TOO_SLOW, Met, judge, lag_within, only_too_slow
 from checkers.node_log import NodeLog
 from checkers.verdict import ANOMALIES_NAMED, Anomaly, Validity, Verdict, conclude, worst
-from checkers.words import asker, listed, name_call, name_entry, name_event, seconds, shown
+from checkers.words import asker, count, listed, name_call, name_entry, name_event, seconds, shown
 from tests.checkers.build import (
     MS,
     Did,
@@ -87,6 +87,7 @@ def test_evidence_is_put_into_words() -> None:
     assert name_event({"node": "n1", "boot": 2, "seq": 41}) == "n1 (boot 2, event 41)"
     assert name_entry({"kind": "command", "command": "{}", "term": 3}) == "command {} of term 3"
     assert name_entry({"kind": "noop", "command": "", "term": 3}) == "noop of term 3"
+    assert [count(many, "term") for many in (0, 1, 1200)] == ["0 terms", "1 term", "1,200 terms"]
     assert (shown(None), shown(0), seconds(1_250_000_000)) == ("nil", "0", "1.2 s")
     assert [listed(some) for some in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
         "",
@@ -248,7 +249,7 @@ def test_twenty_operations_are_enough() -> None:
         assert "only 19 operations succeeded" in verdict.summary
         assert (
             run(OK_OPERATIONS, read(1, "k", None, 0, 5, type=kind)).summary
-            == "none of 1 read operation succeeded"
+            == "none of 1 read operations succeeded"
         )
     assert run(OK_OPERATIONS, write(1, "k", 9, 0, 5, type="fail")).valid is YES
 

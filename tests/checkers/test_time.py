@@ -212,7 +212,7 @@ def test_a_single_node_has_no_followers() -> None:
     led = [boot(), term(1), role("leader", 1), at(2 * S, committed(1, 1, "leader")), applied(1, 1, "c1")]
     verdict = recovery(ran([], end_ms=20 * S, events=logs(n1=[led])))
     assert verdict.valid is Validity.YES
-    assert verdict.summary == "a leader within 2.0 s of each of 1 moment that called for one"
+    assert verdict.summary == "a leader within 2.0 s of each of 1 moments that call for one"
 
 
 def test_over_a_gap_nobody_is_accused() -> None:
@@ -396,7 +396,7 @@ def test_a_run_that_could_not_have_failed_is_vacuous(did: list[Did], faults: lis
 def test_a_kind_of_operation_that_never_succeeded_is_vacuous() -> None:
     verdict = covered(*MANY, Did(3, "cas", ["k", [1, 2]], 1, 2, "fail"))
     assert verdict.valid is Validity.VACUOUS
-    assert verdict.summary == "none of 1 cas operation succeeded"
+    assert verdict.summary == "none of 1 cas operations succeeded"
 
 
 def test_a_fault_that_was_never_healed_is_unknown() -> None:

@@ -104,6 +104,13 @@ def test_who_was_never_let_alone_is_blamed_for_nothing(
     assert f"is still harmed: {nemesis}, though every fault was healed" in said["coverage"]
 
 
+def test_a_contradiction_is_one_though_nothing_heals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is still harmed excuses who is slow, and no stale read."""
+    monkeypatch.setattr(Network, "unshape", no_heal)
+    plan = Plan("append", ("partition", "duplicate"), 1, "sim", mutant="local-reads")
+    assert probe(plan, inside=False).kinds == {"stale-read"}
+
+
 def test_a_seed_in_which_nothing_heals_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Network, "mend", no_heal)
     found = probe(Plan("append", ("partition",), 1, "sim"))
