@@ -1,8 +1,10 @@
 """Linearizability of objects, from what the clients saw alone (Herlihy and Wing 1990).
 
-Linearizability is local, so each object is judged by itself. Few operations are searched right away; many are
-given to the exact algorithms of the object's model, which need no search where values are unique or
-operations tell the log index they took; what those cannot decide is searched, compiled, within the limits. A
+Linearizability is local, so each object is judged by itself. Its operations are given to the exact algorithms
+of the object's model, which need no search where values are unique or operations tell the log index they
+took; what those cannot decide is searched: few operations at once, in plain Python, and what that cannot
+decide either, compiled, within the limits. In a short history the plain search comes before an algorithm that
+is compiled: to load numba takes longer. A
 yes carries an order that has been verified; a no the smallest part found that contradicts itself, judged
 again by other means.
 """
@@ -30,9 +32,11 @@ NAME = "linearizability"
 FUNCTIONS = ("read", "write", "cas")
 # A run's registers are judged for so long at most.
 BUDGET_S = 60.0
-# So few operations are searched before anything is compiled for them, up to so many configurations.
+# So few operations of an object are searched in plain Python, up to so many configurations.
 _FEW = 200
 _FEW_CONFIGURATIONS = 2_000
+# A history with more operations than these is worth loading what is compiled.
+_SHORT = 5_000
 # Counterexamples are made small for so many objects; of the others it is said that there is one.
 _CORES = 5
 
@@ -56,7 +60,8 @@ def linearizable(
     found = objects(model, calls, keyed=keyed, nil_is_unrecorded=nil_is_unrecorded)
     by_index = {call.invoke.index: call for call in calls}
     altered = [_altered(by_index[op.index]) for ops in found.values() for op in ops if _is_altered(model, op)]
-    judged = {key: _judge(model, operations, limits) for key, operations in found.items()}
+    short = sum(map(len, found.values())) <= _SHORT
+    judged = {key: _judge(model, operations, limits, short=short) for key, operations in found.items()}
     refusals = [(key, reason) for key, (_, reason) in judged.items() if reason]
     wrong = [key for key, (decision, reason) in judged.items() if not reason and _is(decision, Validity.NO)]
     anomalies: list[Anomaly] = []
@@ -89,19 +94,29 @@ def linearizable(
     return replace(verdict, certificate=_certificates(found, judged))
 
 
-def decide(model: Model, operations: Sequence[Operation], limits: Limits) -> Decision:
-    """Of one object's operations, in order of invocation, without crashed reads."""
-    if len(operations) <= _FEW:
-        decision = wing_gong(model, operations, limits, _FEW_CONFIGURATIONS)
-        if decision.validity is not Validity.UNKNOWN:
-            return decision
-    for algorithm in model.algorithms:
-        found = algorithm(operations)
+def decide(model: Model, operations: Sequence[Operation], limits: Limits, *, short: bool = True) -> Decision:
+    """Of one object's operations, in order of invocation, without crashed reads. short: whether there are
+    few in the whole history, too."""
+    ways = _exactly, _plainly
+    for way in reversed(ways) if model.compiled and short else ways:
+        found = way(model, operations, limits)
         if found is not None:
             return found
     from checkers.linear.search import search
 
     return search(model, operations, limits)
+
+
+def _exactly(model: Model, operations: Sequence[Operation], _limits: Limits) -> Decision | None:
+    found = (algorithm(operations) for algorithm in model.algorithms)
+    return next((decision for decision in found if decision is not None), None)
+
+
+def _plainly(model: Model, operations: Sequence[Operation], limits: Limits) -> Decision | None:
+    if len(operations) > _FEW:
+        return None
+    decision = wing_gong(model, operations, limits, _FEW_CONFIGURATIONS)
+    return None if decision.validity is Validity.UNKNOWN else decision
 
 
 def starting_at(model: Model, initial: Any) -> Model:
@@ -119,13 +134,15 @@ def _is(decision: Decision, validity: Validity) -> bool:
     return decision.validity is validity
 
 
-def _judge(model: Model, operations: Sequence[Operation], limits: Limits) -> tuple[Decision, str]:
+def _judge(
+    model: Model, operations: Sequence[Operation], limits: Limits, *, short: bool
+) -> tuple[Decision, str]:
     """A decision, and the reason why it is not to be relied on, if any."""
     if limits.left_s() <= 0:
         reason = f"the time allowed was up before its {len(operations)} operations were looked at"
         return Decision(Validity.UNKNOWN, "none", reason=reason), reason
     try:
-        decision = decide(model, operations, limits)
+        decision = decide(model, operations, limits, short=short)
     except MemoryError:
         decision = Decision(Validity.UNKNOWN, "none", reason="the memory of this machine was used up")
     if decision.validity is Validity.UNKNOWN:

@@ -10,6 +10,10 @@ ROOT = Path(__file__).parent.parent
 WITHOUT_DOCKER = "`make nemesis` runs everything but this without Docker"
 DEFAULT_SOCKET = "unix:///var/run/docker.sock"
 REALTIME_US = 400_000
+# For what takes a moment. An engine that has locked itself up still tells its version, and nothing else.
+ANSWERS_WITHIN_S = 30.0
+# Containers that leave their networks at once can lock Docker 20.10 up (system/clusters/leftovers.py).
+ONE_BY_ONE = {"COMPOSE_PARALLEL_LIMIT": "1"}
 
 
 class Trouble(Exception):
@@ -58,7 +62,7 @@ def last_line(text: str) -> str:
 
 def require_engine() -> None:
     """Raises Trouble where no engine answers, or compose is missing."""
-    asked = _run(("version", "--format", "{{.Server.Version}}"), None, 20)
+    asked = _run(("info", "--format", "{{.ServerVersion}}"), None, ANSWERS_WITHIN_S)
     if asked.returncode != 0:
         socket = os.environ.get("DOCKER_HOST", DEFAULT_SOCKET)
         raise Trouble(
@@ -71,14 +75,14 @@ def require_engine() -> None:
 
 def realtime_allowed(image: str) -> bool:
     """Whether a container may have a share of real-time scheduling: on cgroup v1, if the daemon has some."""
-    if docker("info", "--format", "{{.CgroupVersion}}") != "1":
+    if docker("info", "--format", "{{.CgroupVersion}}", timeout_s=ANSWERS_WITHIN_S) != "1":
         return False
     share = f"--cpu-rt-runtime={REALTIME_US}"
-    trial = docker("create", "--network=none", share, image, "true")
+    trial = docker("create", "--network=none", share, image, "true", timeout_s=ANSWERS_WITHIN_S)
     try:
-        return succeeds("start", trial, timeout_s=30)
+        return succeeds("start", trial, timeout_s=ANSWERS_WITHIN_S)
     finally:
-        docker("rm", "--force", trial)
+        docker("rm", "--force", trial, timeout_s=ANSWERS_WITHIN_S)
 
 
 def image_label(name: str, label: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from compose import images
-from compose.engine import ROOT, WITHOUT_DOCKER, Trouble, docker, realtime_allowed, require_engine
+from compose.engine import ONE_BY_ONE, ROOT, WITHOUT_DOCKER, Trouble, docker, realtime_allowed, require_engine
 from compose.round_trip import measure
 from compose.settings import settings
 
@@ -105,7 +105,7 @@ def _compose(*words: str, realtime: bool | None = None) -> None:
     """Raises Trouble, with what is not healthy where something is not."""
     allowed = realtime_allowed(images.NAMES["gateway"]) if realtime is None else realtime
     try:
-        docker(*_command(allowed), *words)
+        docker(*_command(allowed), *words, env=ONE_BY_ONE if "down" in words else None)
     except Trouble as trouble:
         raise Trouble(f"{trouble}{_sick()}") from None
 

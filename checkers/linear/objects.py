@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from checkers.history import Call, HistoryError, Op, order
 from checkers.linear.operations import NEVER, UNKNOWN, Model, Operation
@@ -167,7 +167,7 @@ def _seen(name: str, completed: Any) -> Any:
         return frozen(completed)
     if not isinstance(completed, (list, tuple)):
         raise ValueError(f"read answered {shown(completed)}; expected a list of elements")
-    elements = tuple(frozen(item) for item in completed)
+    elements = cast("tuple[Hashable, ...]", frozen(completed))
     return elements if name == "append" else frozenset(elements)
 
 

@@ -107,6 +107,7 @@ class Model:
     by_process: whether the step looks at the operation's process
     keyed:     whether values are [key, …] of many independent objects: always, never, or as the history looks
     algorithms: exact and polynomial, tried in order before any search
+    compiled:  whether one of them is compiled, so that few operations are rather searched at once
     """
 
     name: str
@@ -124,6 +125,7 @@ class Model:
     by_process: bool = False
     keyed: bool | None = None
     algorithms: tuple[Algorithm, ...] = ()
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

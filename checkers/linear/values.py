@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from types import NoneType
 from typing import Any
+
+# What stands for itself: most lists hold nothing else, and are long.
+_PLAIN = frozenset({int, str, NoneType})
 
 
 class Typed:
@@ -31,6 +35,8 @@ def frozen(value: Any) -> Hashable:
     if isinstance(value, (bool, float)):
         return Typed(value)
     if isinstance(value, (list, tuple)):
+        if _PLAIN.issuperset(map(type, value)):
+            return tuple(value)
         return tuple(frozen(item) for item in value)
     if isinstance(value, dict):
         return frozenset((frozen(key), frozen(item)) for key, item in value.items())

@@ -8,7 +8,7 @@ which takes a running maximum. An append that crashed stands where a read shows 
 happened.
 A no means that this log explains nothing: for clients that never saw a log index, another order may.
 
-It takes three passes over the operations, two of them over the contents, and about 100 bytes an append; so a
+It takes three passes over the operations, two of them over the contents, and about 80 bytes an append; so a
 history that is larger than memory can be handed over in parts.
 """
 
@@ -67,7 +67,7 @@ def explained_by_log(parts: Callable[[], Iterable[Any]], keys: int, elements: in
         status = _explain(parts, chain(first, given), keys, elements, found)
     if status == kernels.OUT_OF_ORDER:
         found[:] = _positions(parts(), *found)
-    pair = tuple(int(at) for at in found if at >= 0)
+    pair = tuple(at for at in found.tolist() if at >= 0)
     if status in (kernels.REPEATED, kernels.UNTOLD):
         return Explained(None, pair)
     return Explained(Validity.NO, pair, _KINDS[status]) if status else Explained(Validity.YES)
@@ -79,17 +79,17 @@ def _explain(
     """As kernels.explain, part by part. given: all of them, for the first pass."""
     from checkers.linear import witness_kernels as kernels
 
-    appends = np.zeros(keys, np.int64)
-    for calls in given:
-        kernels.count(calls, appends)
-    log = kernels.empty_log(appends, elements)
+    appends = kernels.no_appends(keys, elements)
     status = kernels.YES
+    for calls in given:
+        status = status or kernels.enter(calls, appends, found)
+    lists = kernels.empty_lists(appends)
     for calls in parts():
-        status = status or kernels.learn(calls, log, found)
-    status = status or kernels.settle(log, found)
+        status = status or kernels.show(calls, lists, found)
+    status = status or kernels.settle(appends, lists, found)
     for calls in parts():
-        status = status or kernels.compare(calls, log, found)
-    return int(status or kernels.in_order(log, found))
+        status = status or kernels.compare(calls, appends, lists, found)
+    return int(status or kernels.in_order(appends, lists, found))
 
 
 def _positions(parts: Iterable[Any], returned: int, invoked: int) -> list[int]:

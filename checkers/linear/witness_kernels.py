@@ -10,6 +10,8 @@ from checkers.compiled import njit, same
 
 NONE = -1
 NEVER = 1 << 60
+# NONE as an element's number, where that is unsigned.
+_NOTHING = np.uint32(0xFFFFFFFF)
 # In place of the log index of an append that crashed, and of one that returned without telling any.
 _CRASHED, _UNTOLD = -1, -2
 
@@ -49,19 +51,31 @@ class Calls(NamedTuple):
     contents: Any
 
 
-class Log(NamedTuple):
+class Appends(NamedTuple):
+    """What every element's append was.
+
+    at: its position, NONE: there is none
+    rows: the list, the log index and the ranks, where there is one
+    of_list: how many each list has
+    """
+
+    at: Any
+    rows: Any
+    of_list: Any
+
+
+class Lists(NamedTuple):
     """What is known of all lists.
 
-    entries: a row an element, of its append: its position, NONE: there is none; its list, its log index and
-        its ranks; and whether a read shows it
+    seen: of each element, whether a read shows it
     base, known, longest: of each list its first slot, how many elements the longest read shows, and that read
     shown: by slot, one for each append of a list in the only possible order and one more, the element, NONE
         behind them all
-    slots: a row a slot; as far as reads show any, the greatest log index in front of it and the least from it
+    slots: a row a slot, as far as reads show any: the greatest log index in front of it and the least from it
         on; and of the reads that show what is in front of it the first return and the last invocation
     """
 
-    entries: Any
+    seen: Any
     base: Any
     known: Any
     longest: Any
@@ -69,194 +83,210 @@ class Log(NamedTuple):
     slots: Any
 
 
-# The columns of `entries` and of `slots`: a row has to be found once only, and lies together.
-_APPENDER, _LIST, _INDEX, _RETURNED, _INVOKED, _SHOWN = range(6)
+# The columns of an append's row and of a slot's: it has to be found once only, and lies together.
+_LIST, _INDEX, _RETURNED, _INVOKED = range(4)
 _BEFORE, _AFTER, _FIRST_RETURN, _LAST_INVOCATION = range(4)
 
-
-@njit(cache=True)
-def count(calls: Calls, appends: Any) -> None:
-    """Adds to each key's number of appends."""
-    append, key = calls.append, calls.key
-    for i in range(append.size):
-        appends[key[i]] += append[i]
+# Whole tables are handed on only between loops, not inside them: every array of one is counted each time.
+# Appends and reads are gone through apart, since nobody could foretell which of the two comes next. And an
+# index is unsigned where that is quicker: any other is looked at first for being negative.
 
 
 @njit(cache=True)
-def empty_log(appends: Any, elements: int) -> Log:
-    base = np.zeros(appends.size + 1, np.int64)
-    base[1:] = np.cumsum(appends + 1)
-    entries = np.empty((elements, 6), np.int64)
-    for element in range(elements):
-        entries[element, _APPENDER], entries[element, _SHOWN] = NONE, False
-    slots = np.empty((base[-1], 4), np.int64)
-    for slot in range(base[-1]):
-        slots[slot, _BEFORE] = slots[slot, _LAST_INVOCATION] = NONE
-        slots[slot, _AFTER] = slots[slot, _FIRST_RETURN] = NEVER
-    return Log(
-        entries,
-        base,
-        np.zeros(appends.size, np.int64),
-        np.full(appends.size, NONE, np.int64),
-        np.full(base[-1], NONE, np.int32),
-        slots,
+def no_appends(lists: int, elements: int) -> Appends:
+    return Appends(
+        np.full(elements, NONE, np.int64), np.empty((elements, 4), np.int64), np.zeros(lists, np.int64)
     )
 
 
-# Whole tables are handed on only between loops, not inside them: every array of one is counted each time. And
-# appends and reads are gone through apart, since nobody could foretell which of the two comes next.
+@njit(cache=True)
+def empty_lists(appends: Appends) -> Lists:
+    base = np.zeros(appends.of_list.size + 1, np.int64)
+    base[1:] = np.cumsum(appends.of_list + 1)
+    return Lists(
+        np.zeros(appends.at.size, np.bool_),
+        base,
+        np.zeros(appends.of_list.size, np.int64),
+        np.full(appends.of_list.size, NONE, np.int64),
+        np.full(base[-1], NONE, np.int32),
+        np.empty((base[-1], 4), np.int64),
+    )
 
 
 @njit(cache=True)
-def _appends(calls: Calls) -> Any:
-    """Their positions in the columns."""
-    append, positions, count = calls.append, np.empty(calls.append.size, np.int64), 0
-    for i in range(append.size):
-        positions[count] = i
-        count += append[i] != 0
-    return positions[:count]
-
-
-@njit(cache=True)
-def _reads(calls: Calls) -> Any:
-    """The positions of those that returned."""
+def _apart(calls: Calls) -> Any:
+    """The appends' positions in the columns, and those of the reads that returned."""
     append, returned = calls.append, calls.returned
-    positions, count = np.empty(append.size, np.int64), 0
+    appends, reads = np.empty(append.size, np.uint32), np.empty(append.size, np.uint32)
+    appended = read = 0
     for i in range(append.size):
-        positions[count] = i
-        count += (append[i] == 0) & (returned[i] < NEVER)
-    return positions[:count]
+        appends[appended] = reads[read] = i
+        appended += append[i] != 0
+        read += (append[i] == 0) & (returned[i] < NEVER)
+    return appends[:appended], reads[:read]
 
 
 @njit(cache=True)
-def learn(calls: Calls, log: Log, found: Any) -> int:
-    """Enters the appends, and of each list the longest content."""
-    status = _learn_appends(calls, log, found)
-    return int(status if status != YES else _learn_contents(calls, log, found))
+def enter(calls: Calls, appends: Appends, found: Any) -> int:
+    """Enters the appends."""
+    return int(_enter(calls, _apart(calls)[0], appends, found))
 
 
 @njit(cache=True)
-def _learn_appends(calls: Calls, log: Log, found: Any) -> int:
+def _enter(calls: Calls, positions: Any, appends: Appends, found: Any) -> int:
     keys, elements, witness = calls.key, calls.element, calls.witness
-    invoked, returned, begin, entries = calls.invoked, calls.returned, calls.begin, log.entries
-    for i in _appends(calls):
-        element = elements[i]
-        if entries[element, _APPENDER] != NONE:
-            found[0], found[1] = entries[element, _APPENDER], begin + i
+    invoked, returned, begin = calls.invoked, calls.returned, calls.begin
+    at, rows, of_list = appends.at, appends.rows, appends.of_list
+    for i in positions:
+        element, key = np.uint32(elements[i]), np.uint32(keys[i])
+        if at[element] != NONE:
+            found[0], found[1] = at[element], begin + i
             return REPEATED
         told = witness[i] if witness[i] >= 0 else _UNTOLD
-        entries[element, _APPENDER], entries[element, _LIST] = begin + i, keys[i]
-        entries[element, _INDEX] = told if returned[i] < NEVER else _CRASHED
-        entries[element, _RETURNED], entries[element, _INVOKED] = returned[i], invoked[i]
+        at[element], rows[element, _LIST] = begin + i, key
+        rows[element, _INDEX] = told if returned[i] < NEVER else _CRASHED
+        rows[element, _RETURNED], rows[element, _INVOKED] = returned[i], invoked[i]
+        of_list[key] += 1
     return YES
 
 
 @njit(cache=True)
-def _learn_contents(calls: Calls, log: Log, found: Any) -> int:
+def show(calls: Calls, lists: Lists, found: Any) -> int:
+    """Enters the longest content of each list."""
+    return int(_show(calls, _apart(calls)[1], lists, found))
+
+
+@njit(cache=True)
+def _show(calls: Calls, reads: Any, lists: Lists, found: Any) -> int:
     keys, first, contents, begin = calls.key, calls.first, calls.contents, calls.begin
-    base, shown, known, longest, before = log.base, log.shown, log.known, log.longest, log.known.copy()
-    for i in _reads(calls)[::-1]:  # the longest come last, so that few are longer than what was seen
-        key, length = keys[i], first[i + 1] - first[i]
-        if length > known[key]:
-            known[key], longest[key] = length, begin + i
+    base, shown, known, longest, before = (
+        lists.base,
+        lists.shown,
+        lists.known,
+        lists.longest,
+        lists.known.copy(),
+    )
+    for i in reads[::-1]:  # the longest come last, so that few are longer than what was seen
+        which, length = np.uint32(keys[i]), first[i + 1] - first[i]
+        if length > known[which]:
+            known[which], longest[which] = length, begin + i
     for key in range(known.size):
         if known[key] > before[key]:
             if known[key] >= base[key + 1] - base[key]:
                 found[0] = longest[key]
                 return NEVER_APPENDED
             start = first[longest[key] - begin] - first[0]
-            for at in range(before[key], known[key]):
-                shown[base[key] + at] = contents[start + at]
+            for nth in range(before[key], known[key]):
+                shown[base[key] + nth] = contents[start + nth]
     return YES
 
 
 @njit(cache=True)
-def settle(log: Log, found: Any) -> int:
+def settle(appends: Appends, lists: Lists, found: Any) -> int:
     """Gives every append a slot: those that were read as they were read, then the others by their log
     indices."""
-    status = _settle_shown(log, found)
-    return int(status if status != YES else _settle_others(log, found))
+    status = _settle_shown(appends, lists, found)
+    return int(status if status != YES else _settle_others(appends, lists, found))
 
 
 @njit(cache=True)
-def _settle_shown(log: Log, found: Any) -> int:
-    entries, base, shown, slots = log.entries, log.base, log.shown, log.slots
-    for key in range(log.known.size):
-        latest, latest_index = NONE, NONE
-        for slot in range(base[key], base[key] + log.known[key]):
-            element = shown[slot]
-            known = 0 <= element < len(entries) and entries[element, _APPENDER] != NONE
-            if not known or entries[element, _LIST] != key:
-                found[0] = log.longest[key]
+def _settle_shown(appends: Appends, lists: Lists, found: Any) -> int:
+    at, rows, seen = appends.at, appends.rows, lists.seen
+    base, shown, slots = lists.base, lists.shown, lists.slots
+    for key in range(lists.known.size):
+        latest: Any = _NOTHING
+        latest_index, end = NONE, base[key] + lists.known[key]
+        for place in range(base[key], end):
+            slot, element = np.uint32(place), np.uint32(shown[place])
+            if element >= at.size or at[element] == NONE or rows[element, _LIST] != key:
+                found[0] = lists.longest[key]
                 return NEVER_APPENDED
-            if entries[element, _SHOWN]:
-                found[0], found[1] = entries[element, _APPENDER], log.longest[key]
+            if seen[element]:
+                found[0], found[1] = at[element], lists.longest[key]
                 return SHOWN_TWICE
-            entries[element, _SHOWN] = True
-            if entries[element, _INDEX] >= 0:
-                if entries[element, _INDEX] <= latest_index:
-                    found[0], found[1] = entries[latest, _APPENDER], entries[element, _APPENDER]
+            seen[element] = True
+            index = rows[element, _INDEX]
+            slots[slot, _BEFORE], slots[slot, _AFTER] = latest_index, index
+            slots[slot, _FIRST_RETURN], slots[slot, _LAST_INVOCATION] = NEVER, NONE
+            if index >= 0:
+                if index <= latest_index:
+                    found[0], found[1] = at[latest], at[element]
                     return OUT_OF_LOG_ORDER
-                latest, latest_index = element, entries[element, _INDEX]
-            slots[slot + 1, _BEFORE] = latest_index
+                latest, latest_index = element, index
+        slots[end, _BEFORE], slots[end, _AFTER] = latest_index, NEVER
+        slots[end, _FIRST_RETURN], slots[end, _LAST_INVOCATION] = NEVER, NONE
     return YES
 
 
 @njit(cache=True)
-def _settle_others(log: Log, found: Any) -> int:
-    entries, slots, shown = log.entries, log.slots, log.shown
-    ends = log.base[:-1] + log.known
+def _settle_others(appends: Appends, lists: Lists, found: Any) -> int:
+    at, rows, slots, shown = appends.at, appends.rows, lists.slots, lists.shown
+    ends = lists.base[:-1] + lists.known
     free, latest = ends.copy(), np.full(ends.size, NONE)
-    others = _not_shown(entries)
-    for element in others[np.argsort(entries[others, _INDEX])]:
-        key, index = entries[element, _LIST], entries[element, _INDEX]
+    others = _not_shown(appends, lists)
+    for element in others[np.argsort(rows[others, _INDEX])]:
+        key, index = rows[element, _LIST], rows[element, _INDEX]
         if index == _UNTOLD:
-            found[0] = entries[element, _APPENDER]
+            found[0] = at[element]
             return UNTOLD
         if index <= slots[ends[key], _BEFORE]:
-            found[0], found[1] = entries[element, _APPENDER], log.longest[key]
+            found[0], found[1] = at[element], lists.longest[key]
             return LOST
-        if latest[key] != NONE and entries[latest[key], _INDEX] == index:
-            found[0], found[1] = entries[latest[key], _APPENDER], entries[element, _APPENDER]
+        if latest[key] != NONE and rows[latest[key], _INDEX] == index:
+            found[0], found[1] = at[latest[key]], at[element]
             return OUT_OF_LOG_ORDER
         latest[key] = element
         slots[ends[key], _AFTER] = min(slots[ends[key], _AFTER], index)
         shown[free[key]] = element
         free[key] += 1
     for key in range(ends.size):
-        for slot in range(ends[key] - 1, log.base[key] - 1, -1):
-            index = entries[shown[slot], _INDEX]
-            slots[slot, _AFTER] = index if index >= 0 else slots[slot + 1, _AFTER]
+        after = slots[ends[key], _AFTER]
+        for slot in range(ends[key] - 1, lists.base[key] - 1, -1):
+            after = slots[slot, _AFTER] if slots[slot, _AFTER] >= 0 else after
+            slots[slot, _AFTER] = after
     return YES
 
 
 @njit(cache=True)
-def _not_shown(entries: Any) -> Any:
+def _not_shown(appends: Appends, lists: Lists) -> Any:
     """The elements that no read shows, and that were appended all the same."""
-    elements, count = np.empty(len(entries), np.int64), 0
-    for element in range(len(entries)):
-        elements[count] = element
-        appended = (entries[element, _APPENDER] != NONE) & (entries[element, _INDEX] != _CRASHED)
-        count += appended & (not entries[element, _SHOWN])
+    at, rows, seen = appends.at, appends.rows, lists.seen
+    elements, count = np.empty(at.size, np.int64), 0
+    for element in range(at.size):
+        if not seen[element]:  # few
+            elements[count] = element
+            count += (at[element] != NONE) & (rows[element, _INDEX] != _CRASHED)
     return elements[:count]
 
 
 @njit(cache=True)
-def compare(calls: Calls, log: Log, found: Any) -> int:
+def compare(calls: Calls, appends: Appends, lists: Lists, found: Any) -> int:
     """Compares each read with its list, and enters when that was."""
+    return int(_compare(calls, _apart(calls)[1], appends, lists, found))
+
+
+@njit(cache=True)
+def _compare(calls: Calls, reads: Any, appends: Appends, lists: Lists, found: Any) -> int:
     keys, witness, first, contents = calls.key, calls.witness, calls.first, calls.contents
-    invoked, returned, base, shown, slots = calls.invoked, calls.returned, log.base, log.shown, log.slots
-    for i in _reads(calls):
-        begin, length = base[keys[i]], first[i + 1] - first[i]
-        slot = begin + length
+    invoked, returned, base, shown, slots = (
+        calls.invoked,
+        calls.returned,
+        lists.base,
+        lists.shown,
+        lists.slots,
+    )
+    for i in reads:
+        key = np.uint32(keys[i])
+        begin, length = base[key], first[i + 1] - first[i]
+        slot = np.uint32(begin + length)
         alike = same(contents, first[i] - first[0], shown, begin, length)
         past = witness[i] >= 0 and slots[slot, _BEFORE] > witness[i]
         if not alike or past or slots[slot, _AFTER] <= witness[i]:
             found[1] = calls.begin + i
             if not alike:
-                found[0], found[1] = min(found[1], log.longest[keys[i]]), max(found[1], log.longest[keys[i]])
+                found[0], found[1] = min(found[1], lists.longest[key]), max(found[1], lists.longest[key])
                 return OTHER_CONTENT
-            found[0] = _appender_at(log.entries, keys[i], slots[slot, _BEFORE if past else _AFTER])
+            found[0] = _appended_at(appends, key, slots[slot, _BEFORE if past else _AFTER])
             return PAST_ITS_INDEX if past else SHORT_OF_ITS_INDEX
         slots[slot, _FIRST_RETURN] = min(slots[slot, _FIRST_RETURN], returned[i])
         slots[slot, _LAST_INVOCATION] = max(slots[slot, _LAST_INVOCATION], invoked[i])
@@ -264,42 +294,47 @@ def compare(calls: Calls, log: Log, found: Any) -> int:
 
 
 @njit(cache=True)
-def _appender_at(entries: Any, key: int, index: int) -> int:
+def _appended_at(appends: Appends, key: Any, index: int) -> int:
     """Who appended to this list at this log index."""
-    there = (entries[:, _APPENDER] != NONE) & (entries[:, _LIST] == key) & (entries[:, _INDEX] == index)
-    return int(entries[np.nonzero(there)[0][0], _APPENDER])
+    at, rows = appends.at, appends.rows
+    there = (at != NONE) & (rows[:, _LIST] == key) & (rows[:, _INDEX] == index)
+    return int(at[np.nonzero(there)[0][0]])
 
 
 @njit(cache=True)
-def in_order(log: Log, found: Any) -> int:
+def in_order(appends: Appends, lists: Lists, found: Any) -> int:
     """Whether nothing had returned before something that stands earlier in its list was invoked."""
-    entries, base, shown, slots = log.entries, log.base, log.shown, log.slots
+    rows, base, shown, slots = appends.rows, lists.base, lists.shown, lists.slots
     for key in range(base.size - 1):
-        latest = NONE
-        for slot in range(base[key], base[key + 1]):
-            if slots[slot, _FIRST_RETURN] < latest:
-                found[0], found[1] = slots[slot, _FIRST_RETURN], latest
+        latest, end = NONE, base[key] + lists.known[key]
+        for place in range(base[key], base[key + 1]):
+            slot, element = np.uint32(place), np.uint32(shown[place])
+            if place <= end:
+                if slots[slot, _FIRST_RETURN] < latest:
+                    found[0], found[1] = slots[slot, _FIRST_RETURN], latest
+                    return OUT_OF_ORDER
+                latest = max(latest, slots[slot, _LAST_INVOCATION])
+            if element == _NOTHING:
+                break
+            if rows[element, _RETURNED] < latest:
+                found[0], found[1] = rows[element, _RETURNED], latest
                 return OUT_OF_ORDER
-            latest = max(latest, slots[slot, _LAST_INVOCATION])
-            element = shown[slot]
-            if element == NONE:
-                continue
-            if entries[element, _RETURNED] < latest:
-                found[0], found[1] = entries[element, _RETURNED], latest
-                return OUT_OF_ORDER
-            latest = max(latest, entries[element, _INVOKED])
+            latest = max(latest, rows[element, _INVOKED])
     return YES
 
 
 @njit(cache=True)
 def explain(calls: Calls, keys: int, elements: int, found: Any) -> int:
     """All of it, where the operations are at hand in one part."""
-    appends = np.zeros(keys, np.int64)
-    count(calls, appends)
-    log = empty_log(appends, elements)
-    status = learn(calls, log, found)
+    positions, reads = _apart(calls)
+    appends = no_appends(keys, elements)
+    status = _enter(calls, positions, appends, found)
+    if status != YES:
+        return int(status)
+    lists = empty_lists(appends)
+    status = _show(calls, reads, lists, found)
     if status == YES:
-        status = settle(log, found)
+        status = settle(appends, lists, found)
     if status == YES:
-        status = compare(calls, log, found)
-    return int(in_order(log, found) if status == YES else status)
+        status = _compare(calls, reads, appends, lists, found)
+    return int(in_order(appends, lists, found) if status == YES else status)

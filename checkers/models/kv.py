@@ -125,4 +125,5 @@ KV = Model(
     settle=_settle,
     keyed=True,
     algorithms=(texts, _zones),
+    compiled=True,
 )

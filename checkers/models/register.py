@@ -73,6 +73,7 @@ REGISTER = Model(
     produces=produces,
     observes=observes,
     algorithms=(zones,),
+    compiled=True,
     effects=effects,
     needless=needless,
 )
@@ -87,6 +88,7 @@ CAS_REGISTER = Model(
     produces=produces,
     observes=observes,
     algorithms=(zones,),
+    compiled=True,
     effects=effects,
     needless=needless,
 )

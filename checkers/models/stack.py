@@ -33,4 +33,5 @@ STACK = Model(
     effects=lambda operations: effects(operations, "push"),
     needless=lambda operations: needless(operations, "push"),
     algorithms=(lifo,),
+    compiled=True,
 )

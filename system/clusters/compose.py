@@ -25,6 +25,8 @@ CLIENTS = "clients"
 # In the container of the clients, who routes as a client of that cloud does; and who looks on from nearby.
 CLIENT_UIDS = {"aws": 2001, "gcp": 2002, "azure": 2003}
 OBSERVER_UID = 2000
+# To make containers of images that are there takes some seconds.
+ANSWERS_WITHIN_S = 120.0
 GRPC_PORT = 50051
 WORKER_PORT = 50052
 HTTP_PORT = 8080
@@ -110,7 +112,16 @@ async def _run(files: Sequence[Path], arguments: Sequence[str], env: Mapping[str
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, errors = await process.communicate()
+    try:
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            _, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise ClusterError(
+            f"`docker compose {' '.join(arguments)}` came to no end within {ANSWERS_WITHIN_S:g} s; where"
+            " `docker info` gives no answer, restart the engine"
+        ) from None
     if process.returncode != 0:
         said = errors.decode("utf-8", "replace").strip().splitlines() or ["nothing was said"]
         raise ClusterError(f"`docker compose {' '.join(arguments)}` failed: {said[-1]}")

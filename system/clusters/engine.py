@@ -260,6 +260,11 @@ def _explained(doing: str) -> Iterator[None]:
 
     try:
         yield
+    except requests.ReadTimeout:
+        raise ClusterError(
+            f"cannot {doing}: the Docker engine gave no answer within {TIMEOUT_S} s; where `docker info`"
+            " gives none either, it has locked itself up, and only a restart helps"
+        ) from None
     except (docker.errors.DockerException, requests.RequestException) as error:
         said = getattr(error, "explanation", None) or error
         raise ClusterError(f"cannot {doing}: {str(said).strip()}") from None

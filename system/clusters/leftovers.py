@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,17 +55,17 @@ def _miscounted(client: DockerClient, of: dict[str, str | list[str] | bool]) -> 
 
 
 def _refusals(remove: Callable[[Any], None], things: Iterable[Any]) -> list[Exception]:
-    """Removes all at once; what is gone already is fine."""
+    """Removes one after another; what is gone already is fine. Docker 20.10 locks itself up for good where
+    several containers leave their networks at once: libnetwork's processEndpointDelete holds the controller
+    and waits for a network, getSvcRecords holds the network and waits for the controller."""
     import docker
 
-    def attempt(thing: Any) -> Exception | None:
+    refusals: list[Exception] = []
+    for thing in things:
         try:
             remove(thing)
         except docker.errors.NotFound:
             pass
         except docker.errors.APIError as error:
-            return error
-        return None
-
-    with ThreadPoolExecutor(16) as threads:
-        return [error for error in threads.map(attempt, things) if error is not None]
+            refusals.append(error)
+    return refusals

@@ -162,3 +162,29 @@ def test_when_the_time_is_up_nothing_is_looked_at() -> None:
 
 def test_nothing_acknowledged_is_vacuous() -> None:
     assert judged(REGISTER, did(1, "write", 1, 0, None)).valid is Validity.VACUOUS
+
+
+@pytest.mark.parametrize(
+    ("model", "f", "objects", "each", "algorithm"),
+    [
+        ("append", "append", 1, 1, "places-by-content"),
+        ("append", "append", 1, 250, "places-by-content"),
+        ("register", "write", 1, 200, "wing-gong"),
+        ("register", "write", 1, 201, "zones"),
+        ("register", "write", 25, 200, "wing-gong"),
+        ("register", "write", 26, 200, "zones"),
+    ],
+)
+def test_what_is_compiled_is_loaded_where_that_is_worth_it(
+    model: str, f: str, objects: int, each: int, algorithm: str
+) -> None:
+    many = [did(1, f, [at % objects, at], at, at + 0.5) for at in range(objects * each)]
+    verdict = judged(LINEAR_MODELS[model], *many, keyed=True)
+    assert verdict.valid is Validity.YES
+    assert verdict.evidence["algorithms"] == {algorithm: objects}
+
+
+def test_few_operations_that_no_algorithm_decides_are_searched_plainly() -> None:
+    twice = [did(process, "append", 1, process, 100) for process in (1, 2)]
+    verdict = judged(LINEAR_MODELS["append"], *twice, did(3, "read", None, 200, 210, result=[1, 1]))
+    assert verdict.evidence["algorithms"] == {"wing-gong": 1}

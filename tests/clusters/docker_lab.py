@@ -174,7 +174,9 @@ async def commit(cluster: DockerCluster, site: str, timeout_s: float) -> int:
 
 def docker(*words: str, stdin: str | None = None) -> str:
     """What the command printed; raises where it failed."""
-    done = subprocess.run(["docker", *words], input=stdin, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["docker", *words], input=stdin, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}"
     return done.stdout.strip()
 

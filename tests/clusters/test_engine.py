@@ -12,6 +12,7 @@ from typing import Any
 
 import docker
 import pytest
+import requests
 
 from system.clusters import engine
 from system.clusters.engine import Engine
@@ -149,3 +150,9 @@ def test_what_listens_but_is_no_engine_is_one_line_too(monkeypatch: pytest.Monke
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
     with pytest.raises(ClusterError, match=r"^no Docker engine answers at tcp://127\.0\.0\.1:1: .*refused$"):
         Engine()
+
+
+def test_an_engine_that_has_locked_itself_up_is_told_from_one_that_refuses() -> None:
+    said = pytest.raises(ClusterError, match=r"cannot list networks: .* no answer within 60 s; .* restart")
+    with said, engine._explained("list networks"):
+        raise requests.ReadTimeout("HTTPConnectionPool: Read timed out.")

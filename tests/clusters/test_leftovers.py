@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -71,3 +72,18 @@ def test_whatever_else_the_engine_says_of_a_network_is_an_error(monkeypatch: pyt
     monkeypatch.setattr(Thing, "says", "cannot be removed: the disk is full")
     with pytest.raises(docker.errors.APIError, match="the disk is full"):
         leftovers.remove_project(client([], [Thing("n", 1e9)], []), "project")
+
+
+def test_containers_go_one_after_another() -> None:
+    going: list[str] = []
+
+    class Slow(Thing):
+        def remove(self, **_: Any) -> None:
+            assert not going, "two at once can lock the engine up"
+            going.append(self.name)
+            time.sleep(0.01)
+            going.remove(self.name)
+            self.left = 0
+
+    engine = client([Slow(f"c-{n}", 1) for n in range(4)], [], [])
+    assert leftovers.remove_project(engine, "project") == ["c-0", "c-1", "c-2", "c-3"]

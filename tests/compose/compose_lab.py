@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from compose.engine import docker
+from compose.engine import ONE_BY_ONE, docker
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -47,7 +47,7 @@ class Cluster:
     def compose(self, *words: str) -> str:
         files = [f"--file={COMPOSE / name}" for name in self.files]
         command = ["compose", f"--env-file={os.devnull}", f"--project-name={self.project}", *files]
-        return docker(*command, *words, env=self.env)
+        return docker(*command, *words, env=self.env | (ONE_BY_ONE if "down" in words else {}))
 
     def address(self, octet: int, host: int) -> str:
         return f"10.{octet}.{self.subnet}.{host}"
