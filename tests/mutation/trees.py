@@ -17,7 +17,14 @@ import pytest
 
 from tests.mutation.mutant import ROOT, Mutant
 
-_COPIED = ("checkers", "tests/checkers", "tests/__init__.py", "pyproject.toml")
+_COPIED = (
+    "checkers",
+    "tests/checkers",
+    "tests/__init__.py",
+    "pyproject.toml",
+    "system/__init__.py",
+    "system/raft",
+)
 # Every test needs these, and importing them takes longer than most tests: a process that is forked has them.
 _HEAVY = ("hypothesis", "msgspec", "networkx", "numba", "numpy")
 _OPTIONS = ("-x", "-q", "--tb=no", "-rfE", "--noconftest", "-p", "no:cacheprovider")

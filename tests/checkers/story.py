@@ -170,6 +170,14 @@ def leaders(*won: tuple[str, int]) -> Told:
     return tell
 
 
+def followers(*nodes: str) -> Told:
+    def tell(story: Story) -> None:
+        for node in nodes:
+            story.note(node, "role", role="follower", term=1)
+
+    return tell
+
+
 def leads_after_a_commit(term: int, *log: int) -> Told:
     """b, with this log, where entries of terms 1 and 2 were committed in term 2."""
 
@@ -348,15 +356,16 @@ def waits(asked_ns: int | None, since_ns: int, now_ns: int, healthy: int, *, com
 
 
 def asks(*times_ns: int, now_ns: int, refused: bool = False, read: bool = False) -> Told:
-    """Clients ask at these times, and nobody does anything, though they may be refused; unless a read is
-    answered."""
+    """Clients ask at these times, and nobody does anything, though they may be refused; unless the last one's
+    read is answered."""
 
     def tell(story: Story) -> None:
         for asked_ns in times_ns:
             story.dog.asked(asked_ns)
-            if refused or read:
+            if refused:
                 story.dog.answered()
         if read:
+            story.dog.answered()
             story.dog.has_read(A, times_ns[-1], 0, 0)
         story.dog.calm(0, now_ns, 3, BOUND_NS)
 
