@@ -5,7 +5,9 @@ set -eu
 plugins="$HOME/.docker/cli-plugins"
 say() { echo "docker engine: $*"; }
 
-answers() { docker version >/dev/null 2>&1; }
+# An engine that has locked itself up still tells its version, or gives no answer at all.
+within_30_s() { if command -v timeout >/dev/null; then timeout 30 "$@"; else "$@"; fi; }
+answers() { within_30_s docker info --format '{{.ServerVersion}}' >/dev/null 2>&1; }
 complete() { answers && docker compose version >/dev/null 2>&1 && docker buildx version >/dev/null 2>&1; }
 
 install_packages() {
@@ -31,7 +33,8 @@ running_daemon() {
 
 start_daemon() {
     if pid=$(running_daemon); then
-        say "process $pid is a dockerd, but it does not answer at ${DOCKER_HOST:-/var/run/docker.sock}" >&2
+        say "process $pid is a dockerd, but it does not answer at ${DOCKER_HOST:-/var/run/docker.sock};" \
+            "where it has locked itself up: kill -9 $pid, and this again" >&2
         return 1
     fi
     set -- dockerd
