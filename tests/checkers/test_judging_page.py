@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from checkers.judging import JUDGES
+from checkers.verdict import Validity
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "judging.md").read_text(encoding="utf-8")
@@ -53,6 +55,17 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
     for value, code in ((2, 0), (1, 1)):
         (tmp_path / "history.edn").write_text(did % ("invoke", "ok") + read % value, "utf-8")
         assert judged(tmp_path, "history.edn", "--model", "mine:DOUBLER").returncode == code
+
+
+def test_arrays() -> None:
+    example: dict[str, Any] = {}
+    exec(block("python", "explained_by_log"), example)
+    assert example["found"].validity is Validity.YES
+    calls, lost = example["calls"], example["np"].array([0, 0, 0, 0])
+    found = example["explained_by_log"](
+        lambda: [calls._replace(first=lost, contents=calls.contents[:0])], 1, 2
+    )
+    assert (found.validity, found.pair) == (Validity.NO, (0, 2))
 
 
 def test_every_model_has_a_row() -> None:
