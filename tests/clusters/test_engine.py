@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ import docker
 import pytest
 import requests
 
-from system.clusters import engine
+from system.clusters import compose, engine
 from system.clusters.engine import Engine
 from system.clusters.errors import ClusterError
 
@@ -156,3 +157,13 @@ def test_an_engine_that_has_locked_itself_up_is_told_from_one_that_refuses() -> 
     said = pytest.raises(ClusterError, match=r"cannot list networks: .* no answer within 60 s; .* restart")
     with said, engine._explained("list networks"):
         raise requests.ReadTimeout("HTTPConnectionPool: Read timed out.")
+
+
+def test_compose_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretended = tmp_path / "docker"
+    pretended.write_text("#!/bin/sh\nexec sleep 1000\n")
+    pretended.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(compose, "ANSWERS_WITHIN_S", 0.3)
+    with pytest.raises(ClusterError, match=r"`docker compose .* create` came to no end within 0\.3 s"):
+        asyncio.run(compose.create("crosswind-9", {}, realtime=False))

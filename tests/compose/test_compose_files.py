@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from compose import images, sim
+from compose import engine, images, sim
 from compose.engine import Trouble
 from compose.settings import parse_env
 
@@ -112,3 +112,32 @@ def test_an_unknown_command_is_answered_with_the_known() -> None:
     done = run("upp", {})
     assert done.returncode == 2
     assert all(name in done.stderr for name in sim.COMMANDS)
+
+
+def pretend_docker(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = folder / "docker"
+    docker.write_text(f"#!/bin/sh\n{script}\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+def test_an_engine_that_gives_no_answer_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has locked itself up still tells its version."""
+    pretend_docker(tmp_path, 'case "$1" in version) echo 20.10 ;; *) exec sleep 1000 ;; esac', monkeypatch)
+    monkeypatch.setattr(engine, "ANSWERS_WITHIN_S", 0.3)
+    with pytest.raises(Trouble, match=r"no Docker engine answers at .*: no answer within 0\.3 s"):
+        engine.require_engine()
+    with pytest.raises(Trouble, match=r"docker info failed: no answer within 0\.3 s"):
+        engine.realtime_allowed("any")
+
+
+def test_containers_go_down_one_after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two at once can lock the engine up (system/clusters/leftovers.py)."""
+    said = tmp_path / "said"
+    pretend_docker(
+        tmp_path, f'case "$*" in *" down "*) echo "$COMPOSE_PARALLEL_LIMIT" >{said} ;; esac', monkeypatch
+    )
+    sim.down()
+    assert said.read_text() == "1\n"
