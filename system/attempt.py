@@ -10,6 +10,7 @@ import grpc
 
 from system.rpc import CHANNEL_OPTIONS, leader_hint
 
+READY, FAILED = grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE
 # Between two rounds of asking everybody: at first, and at most.
 PAUSE_S = 0.05
 LONGEST_PAUSE_S = 0.2
@@ -68,26 +69,33 @@ class Conversation:
     async def _connect(self, timeout_s: float) -> None:
         """Nothing is sent before the connection stands, so failing here proves that nothing happened; once
         the call is under way, UNAVAILABLE and the like prove nothing."""
-        if self._channel is None:
-            self._channel = grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
-            self._stub = self._make_stub(self._channel)
-        if self._channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY:
+        channel = await self._dialled()
+        if channel.get_state(try_to_connect=True) is READY:
             return
         try:
             async with asyncio.timeout(timeout_s):
-                await self._ready(self._channel)
+                await self._ready(channel)
         except TimeoutError:
             said = f"no connection to {self._node} within {timeout_s:.3g} s, nothing was sent"
             raise AttemptRefusedError(said) from None
 
+    async def _dialled(self) -> grpc.aio.Channel:
+        """The channel. One that failed is dialled anew: it would stay TRANSIENT_FAILURE through every try
+        until one succeeds, so nobody could see this attempt's own try fail."""
+        if self._channel and self._channel.get_state() is FAILED:
+            await self._channel.close()
+            self._channel = None
+        if self._channel is None:
+            self._channel = grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
+            self._stub = self._make_stub(self._channel)
+        return self._channel
+
     async def _ready(self, channel: grpc.aio.Channel) -> None:
         """Waits for the connection. Raises AttemptRefusedError once trying for it fails."""
-        state = channel.get_state(try_to_connect=True)
-        while state is not grpc.ChannelConnectivity.READY:
-            await channel.wait_for_state_change(state)
-            state = channel.get_state(try_to_connect=True)
-            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+        while (state := channel.get_state(try_to_connect=True)) is not READY:
+            if state is FAILED:
                 raise AttemptRefusedError(f"{self._node} takes no connection, nothing was sent")
+            await channel.wait_for_state_change(state)
 
     def _judge(self, error: grpc.aio.AioRpcError) -> AttemptRefusedError | AttemptUnresolvedError:
         """gRPC itself never ends a call with one of the four codes that prove something here."""

@@ -74,14 +74,14 @@ DONE = answer(pb.AppendResponse(index=17))
 
 
 @asynccontextmanager
-async def serving(**scripts: Script) -> AsyncIterator[dict[str, str]]:
-    """Yields {node: address}."""
+async def serving(port: int = 0, **scripts: Script) -> AsyncIterator[dict[str, str]]:
+    """Yields {node: address}. port: of the only node; 0: any."""
     async with AsyncExitStack() as stack:
         addresses = {}
         for node, script in scripts.items():
             server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
             orchestrator_pb2_grpc.add_OrchestratorServiceServicer_to_server(script, server)  # type: ignore[no-untyped-call]
-            addresses[node] = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+            addresses[node] = f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
             await server.start()
             stack.push_async_callback(server.stop, None)
         yield addresses
@@ -271,6 +271,47 @@ def test_a_dead_node_was_sent_nothing() -> None:
                 await submit({"a": dead, **addresses}, Append("l", "1"), pinned="a")
             assert await submit({"a": dead, **addresses}, Append("l", "1")) == Answer("b", 17)
 
+    run(body())
+
+
+def test_a_dead_node_is_seen_to_be_dead_every_time_and_alive_as_soon_as_it_is() -> None:
+    async def body() -> None:
+        port = free_ports(1)[0]
+        client = Client({"a": f"127.0.0.1:{port}"}, cluster_id="c", client_id="k", pinned="a")
+        async with asyncio.timeout(15):
+            for _ in range(3):
+                with pytest.raises(Refused, match="a takes no connection"):
+                    await client.submit(Append("l", "1"))
+            async with serving(port, a=Script(DONE)):
+                assert await client.submit(Append("l", "1")) == Answer("a", 17)
+        await client.close()
+
+    run(body())
+
+
+def test_a_refusal_that_came_before_anybody_looked_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the process got no turn for a while between asking for a connection and waiting for it."""
+    dial = grpc.aio.insecure_channel
+
+    def dial_and_be_late(*how: Any, **options: Any) -> grpc.aio.Channel:
+        channel = dial(*how, **options)
+        get_state = channel.get_state
+
+        def late(try_to_connect: bool = False) -> grpc.ChannelConnectivity:
+            state = get_state(try_to_connect)
+            time.sleep(0.1)
+            return state
+
+        channel.get_state = late  # type: ignore[method-assign]
+        return channel
+
+    async def body() -> None:
+        dead = f"127.0.0.1:{free_ports(1)[0]}"
+        async with asyncio.timeout(5):
+            with pytest.raises(Refused, match="a takes no connection"):
+                await submit({"a": dead}, Append("l", "1"), pinned="a", attempt_timeout_s=20.0)
+
+    monkeypatch.setattr(grpc.aio, "insecure_channel", dial_and_be_late)
     run(body())
 
 
