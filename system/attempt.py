@@ -10,7 +10,7 @@ import grpc
 
 from system.rpc import CHANNEL_OPTIONS, leader_hint
 
-READY, FAILED = grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE
+_READY, _FAILED = grpc.ChannelConnectivity.READY, grpc.ChannelConnectivity.TRANSIENT_FAILURE
 # Between two rounds of asking everybody: at first, and at most.
 PAUSE_S = 0.05
 LONGEST_PAUSE_S = 0.2
@@ -70,7 +70,7 @@ class Conversation:
         """Nothing is sent before the connection stands, so failing here proves that nothing happened; once
         the call is under way, UNAVAILABLE and the like prove nothing."""
         channel = await self._dialled()
-        if channel.get_state(try_to_connect=True) is READY:
+        if channel.get_state(try_to_connect=True) is _READY:
             return
         try:
             async with asyncio.timeout(timeout_s):
@@ -82,7 +82,7 @@ class Conversation:
     async def _dialled(self) -> grpc.aio.Channel:
         """The channel. One that failed is dialled anew: it would stay TRANSIENT_FAILURE through every try
         until one succeeds, so nobody could see this attempt's own try fail."""
-        if self._channel and self._channel.get_state() is FAILED:
+        if self._channel and self._channel.get_state() is _FAILED:
             await self._channel.close()
             self._channel = None
         if self._channel is None:
@@ -92,8 +92,8 @@ class Conversation:
 
     async def _ready(self, channel: grpc.aio.Channel) -> None:
         """Waits for the connection. Raises AttemptRefusedError once trying for it fails."""
-        while (state := channel.get_state(try_to_connect=True)) is not READY:
-            if state is FAILED:
+        while (state := channel.get_state(try_to_connect=True)) is not _READY:
+            if state is _FAILED:
                 raise AttemptRefusedError(f"{self._node} takes no connection, nothing was sent")
             await channel.wait_for_state_change(state)
 

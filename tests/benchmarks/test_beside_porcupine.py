@@ -57,13 +57,13 @@ def test_the_same_verdicts(tmp_path: Path) -> None:
     with Porcupine(tmp_path) as porcupine:
         for number in range(HISTORIES):
             history = drawn(rng)
-            theirs, _ = porcupine.judge(history, TIMEOUT_S)
+            said, _ = porcupine.judge(history, TIMEOUT_S)
+            theirs = said if said in ("yes", "no") else "none in time"
             for short in (True, False):
                 ours = decide(CAS_REGISTER, history.operations, Limits.of(10), short=short)
                 assert ours.validity in (Validity.YES, Validity.NO), (number, history)
                 if ours.validity is Validity.YES:
                     assert verify(CAS_REGISTER, history.operations, ours.order or ()) is None
-                if theirs in ("yes", "no"):
-                    assert ours.validity.value == theirs, (number, short, history)
-            verdicts[theirs if theirs in ("yes", "no") else "none in time"] += 1
+                assert theirs in (ours.validity.value, "none in time"), (number, short, history)
+            verdicts[theirs] += 1
     assert min(verdicts["yes"], verdicts["no"]) > HISTORIES // 5, verdicts

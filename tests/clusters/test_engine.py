@@ -18,6 +18,7 @@ import requests
 from system.clusters import compose, engine
 from system.clusters.engine import Engine
 from system.clusters.errors import ClusterError
+from tests.pretended import pretend
 
 
 def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
@@ -160,10 +161,8 @@ def test_an_engine_that_has_locked_itself_up_is_told_from_one_that_refuses() -> 
 
 
 def test_compose_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pretended = tmp_path / "docker"
-    pretended.write_text("#!/bin/sh\nexec sleep 1000\n")
-    pretended.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    pretend(tmp_path, "docker", "exec sleep 1000")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(compose, "ANSWERS_WITHIN_S", 0.3)
     with pytest.raises(ClusterError, match=r"`docker compose .* create` came to no end within 0\.3 s"):
         asyncio.run(compose.create("crosswind-9", {}, realtime=False))

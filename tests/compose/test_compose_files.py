@@ -16,6 +16,7 @@ import pytest
 from compose import engine, images, sim
 from compose.engine import Trouble
 from compose.settings import parse_env
+from tests.pretended import pretend
 
 COMPOSE = Path(__file__).parents[2] / "compose"
 YAML = "".join(path.read_text(encoding="utf-8") for path in sorted(COMPOSE.glob("docker-compose*.yml")))
@@ -75,9 +76,7 @@ def run(command: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("command", ["build", "up", "down", "ping"])
 def test_without_an_engine_one_line_says_what_to_do(command: str, tmp_path: Path) -> None:
-    docker = tmp_path / "docker"
-    docker.write_text("#!/bin/sh\necho 'Cannot connect to the Docker daemon' >&2; exit 1\n")
-    docker.chmod(0o755)
+    pretend(tmp_path, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1")
     done = run(command, {"PATH": str(tmp_path), "DOCKER_HOST": "unix:///nowhere.sock"})
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
@@ -114,18 +113,12 @@ def test_an_unknown_command_is_answered_with_the_known() -> None:
     assert all(name in done.stderr for name in sim.COMMANDS)
 
 
-def pretend_docker(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    docker = folder / "docker"
-    docker.write_text(f"#!/bin/sh\n{script}\n")
-    docker.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-
 def test_an_engine_that_gives_no_answer_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that has locked itself up still tells its version."""
-    pretend_docker(tmp_path, 'case "$1" in version) echo 20.10 ;; *) exec sleep 1000 ;; esac', monkeypatch)
+    pretend(tmp_path, "docker", 'case "$1" in version) echo 20.10 ;; *) exec sleep 1000 ;; esac')
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setattr(engine, "ANSWERS_WITHIN_S", 0.3)
     with pytest.raises(Trouble, match=r"no Docker engine answers at .*: no answer within 0\.3 s"):
         engine.require_engine()
@@ -136,8 +129,8 @@ def test_an_engine_that_gives_no_answer_is_not_waited_for_without_end(
 def test_containers_go_down_one_after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two at once can lock the engine up (system/clusters/leftovers.py)."""
     said = tmp_path / "said"
-    pretend_docker(
-        tmp_path, f'case "$*" in *" down "*) echo "$COMPOSE_PARALLEL_LIMIT" >{said} ;; esac', monkeypatch
-    )
+    script = f'case "$*" in *" down "*) echo "$COMPOSE_PARALLEL_LIMIT" >{said} ;; esac'
+    pretend(tmp_path, "docker", script)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     sim.down()
     assert said.read_text() == "1\n"

@@ -11,6 +11,7 @@ import pytest
 from compose.gateway import netem, setup
 from compose.gateway.commands import SetupError
 from compose.gateway.config import Published
+from tests.pretended import pretend
 
 EDGE = setup.Leg("eth3", 1500, bytes(6))
 DELAYS_NS = {"cw-aws-gcp": 25_000_000, "cw-aws-azure": 40_500_000}
@@ -44,13 +45,12 @@ def test_device_names_fit_the_kernel() -> None:
 @pytest.fixture
 def tc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A `tc` that writes its arguments to the file returned, and fails where there is a file `no-netem`."""
-    program = tmp_path / "tc"
-    program.write_text(
-        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n'
-        f'[ ! -e {tmp_path}/no-netem ] || {{ echo "Error: Specified qdisc kind is unknown." >&2; exit 2; }}\n'
+    script = (
+        f'echo "$@" >> {tmp_path}/calls\n'
+        f'[ ! -e {tmp_path}/no-netem ] || {{ echo "Error: Specified qdisc kind is unknown." >&2; exit 2; }}'
     )
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    pretend(tmp_path, "tc", script)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     return tmp_path / "calls"
 
 
