@@ -218,6 +218,44 @@ def test_a_trigger_strikes_the_sender_when_the_message_has_left_and_never_a_majo
         assert arrived, "what it sent with its last breath was delivered"
 
 
+def test_whom_a_trigger_struck_stays_down_while_another_fault_keeps_it_down() -> None:
+    async def strike_and_kill() -> None:
+        await _until_led(cluster)
+        leader = await cluster.leader()
+        assert leader is not None
+        await cluster.arm(1, "append", most=1, down_ms=100, lose_unsynced=False)
+        while cluster.peer(leader).listens:
+            await asyncio.sleep(0.01)
+        await cluster.kill([leader], lose_unsynced=False)
+        await asyncio.sleep(1.0)
+        assert not cluster.peer(leader).listens
+        await cluster.start_nodes([leader])
+        assert cluster.peer(leader).listens
+
+    clock = VirtualClock()
+    cluster = SimCluster(5, clock=clock, workers=False)
+    clock.run(strike_and_kill())
+
+
+def test_whose_clock_is_skewed_keeps_its_timer() -> None:
+    """With nobody there whose messages would set it anew."""
+
+    async def skew_the_last_one() -> None:
+        await _until_led(cluster)
+        await cluster.kill([A, B], lose_unsynced=False)
+        await asyncio.sleep(3.0)  # all that was under way is over
+        await cluster.skew(C, 0.05)
+        since_ns = clock.now_ns()
+        await asyncio.sleep(3.0)
+        timer_of_c = (cluster.peer(C).number, 7)
+        went_off_ns = [time_ns for time_ns, *what, _ in cluster.steps or () if tuple(what) == timer_of_c]
+        assert went_off_ns[-1] > since_ns
+
+    clock = VirtualClock()
+    cluster = SimCluster(5, clock=clock, workers=False)
+    clock.run(skew_the_last_one())
+
+
 def test_a_clock_never_jumps_and_never_goes_back() -> None:
     clock = VirtualClock()
     cluster = SimCluster(5, clock=clock, workers=False)
